@@ -1,0 +1,118 @@
+/** The coordinator's config. docs/config.md lists it. */
+import type { ExecutionMode } from '@zerofleet/model';
+import {
+  commonSchema,
+  loadConfig,
+  natsSchema,
+  redisSchema,
+  type CommonConfig,
+  type ConfigSchema,
+  type Environment,
+  type NatsConfig,
+  type RedisConfig,
+} from '@zerofleet/runtime';
+
+export interface CoordinatorConfig extends CommonConfig, NatsConfig, RedisConfig {
+  apiHost: string;
+  apiPort: number;
+  tenantsFile: string;
+  toolsDir: string;
+  imageTools: string;
+  executionMode: ExecutionMode;
+  natsMonitorUrl: string;
+  replicas: number;
+  ledgerMaxBytes: number;
+  outcomesMaxBytes: number;
+  outcomesMaxAgeMs: number;
+  queuedMax: number;
+  commitWindow: number;
+  workerSilenceMs: number;
+  waitersMax: number;
+  stopGraceMs: number;
+}
+
+const GIB = 1024 ** 3;
+const DAY_MS = 86_400_000;
+
+const schema: ConfigSchema<CoordinatorConfig> = {
+  ...commonSchema(9090),
+  ...natsSchema,
+  ...redisSchema,
+  apiHost: { doc: 'Address of the tenant API', format: String, default: '127.0.0.1', env: 'ZF_API_HOST' },
+  apiPort: { doc: 'Its port; 0 takes a free one', format: 'port', default: 8080, env: 'ZF_API_PORT' },
+  tenantsFile: {
+    doc: 'JSON file of tenants and the hashes of their API keys',
+    format: 'required',
+    default: '',
+    env: 'ZF_TENANTS_FILE',
+  },
+  toolsDir: { doc: 'Folder of tool definitions', format: 'required', default: '', env: 'ZF_TOOLS_DIR' },
+  imageTools: {
+    doc: 'Image reference that `"image": "tools"` in a tool definition stands for',
+    format: 'required',
+    default: '',
+    env: 'ZF_IMAGE_TOOLS',
+  },
+  executionMode: {
+    doc: 'How jobs run: warm containers, a fresh container a job, or a subprocess of the worker',
+    format: ['warm', 'oneshot', 'process'],
+    default: 'warm',
+    env: 'ZF_EXECUTION_MODE',
+  },
+  natsMonitorUrl: {
+    doc: "NATS's monitoring port, asked whether appends are synced; empty for none",
+    format: String,
+    default: '',
+    env: 'ZF_NATS_MONITOR_URL',
+  },
+  replicas: { doc: 'Replicas of the streams', format: [1, 3, 5], default: 1, env: 'ZF_STREAM_REPLICAS' },
+  ledgerMaxBytes: {
+    doc: 'Bytes of the ledger stream, at most',
+    format: 'positive',
+    default: 2 * GIB,
+    env: 'ZF_LEDGER_MAX_BYTES',
+  },
+  outcomesMaxBytes: {
+    doc: 'Bytes of the outcomes stream, at most; the oldest outcomes go first',
+    format: 'positive',
+    default: 2 * GIB,
+    env: 'ZF_OUTCOMES_MAX_BYTES',
+  },
+  outcomesMaxAgeMs: {
+    doc: 'How long outcomes can be read, in ms',
+    format: 'positive',
+    default: 7 * DAY_MS,
+    env: 'ZF_OUTCOMES_MAX_AGE_MS',
+  },
+  queuedMax: { doc: 'Jobs queued in the shard, at most', format: 'positive', default: 1_000_000, env: 'ZF_QUEUED_MAX' },
+  commitWindow: {
+    doc: 'Group commits in flight, at most',
+    format: 'positive',
+    default: 4,
+    env: 'ZF_COMMIT_WINDOW',
+  },
+  workerSilenceMs: {
+    doc: 'Silence after which a worker counts as lost, in ms',
+    format: 'positive',
+    default: 6_000,
+    env: 'ZF_WORKER_SILENCE_MS',
+  },
+  waitersMax: { doc: 'Open long polls and event streams, at most', format: 'positive', default: 10_000, env: 'ZF_WAITERS_MAX' },
+  stopGraceMs: {
+    doc: 'Time to finish commits at a stop, in ms',
+    format: 'positive',
+    default: 5_000,
+    env: 'ZF_STOP_GRACE_MS',
+  },
+};
+
+/** Workers speak each second: a shorter silence would declare healthy ones lost. */
+const HEARTBEAT_MS = 1_000;
+
+/** Throws ConfigError. */
+export const loadCoordinatorConfig = (env: Environment): Readonly<CoordinatorConfig> =>
+  loadConfig(schema, env, (config) =>
+    config.workerSilenceMs < 2 * HEARTBEAT_MS
+      ? `ZF_WORKER_SILENCE_MS must be at least two heartbeats of ${HEARTBEAT_MS} ms`
+      : undefined,
+  );

@@ -1,0 +1,81 @@
+/**
+ * The door of the engine: which submissions it takes just now, and how long a submitter waits for its commit.
+ *
+ * N1  A refusal before staging means that nothing was accepted: the submitter may simply try again.
+ * N2  Once staged, a job cannot be taken back; a submitter that waited ACCEPT_WAIT_MS hears `unknown`, with the job's id.
+ * N3  Acceptance stops at 80 % of the ledger's bytes: the rest is room to finish what was accepted.
+ */
+import type { JobId, ProblemCode } from '@zerofleet/model';
+import type { Cancel, Clock } from '@zerofleet/runtime';
+import type { CommitPipeline } from './commit-pipeline.js';
+import type { JobSnapshot, LedgerPort } from './ports.js';
+
+export type IntakeRefusal = Extract<ProblemCode, 'no_leader' | 'queue_full' | 'ledger_full' | 'ledger_unavailable'>;
+
+export type SubmitReply =
+  | { readonly kind: 'accepted'; readonly job: JobSnapshot }
+  | { readonly kind: 'refused'; readonly why: IntakeRefusal }
+  | { readonly kind: 'unknown'; readonly id: JobId };
+
+/** A submitter waits this long for its commit, in ms. */
+export const ACCEPT_WAIT_MS = 10_000;
+/** Batches that may wait for the ledger before new jobs are refused. */
+const BACKLOG_BATCHES_MAX = 64;
+/** Share of the ledger's bytes that accepted jobs may fill. */
+const FILL_MAX = 0.8;
+
+export class Intake {
+  private readonly clock: Clock;
+  private readonly ledger: LedgerPort;
+  private readonly queuedMax: number;
+  private open = true;
+  private full = false;
+  private asking = false;
+
+  constructor(options: { readonly clock: Clock; readonly ledger: LedgerPort; readonly queuedMax: number }) {
+    this.clock = options.clock;
+    this.ledger = options.ledger;
+    this.queuedMax = options.queuedMax;
+  }
+
+  /** Why a job is not taken now (N1); undefined when it is. */
+  check(pipeline: CommitPipeline, queued: number): IntakeRefusal | undefined {
+    if (!this.open) return 'no_leader';
+    if (!pipeline.healthy || pipeline.backlog > BACKLOG_BATCHES_MAX) return 'ledger_unavailable';
+    if (this.full) return 'ledger_full';
+    return queued >= this.queuedMax ? 'queue_full' : undefined;
+  }
+
+  /** Calls `stage` and waits for it to say that the job is stored (N2). */
+  wait(id: JobId, stage: (stored: (job: JobSnapshot) => void) => void): Promise<SubmitReply> {
+    return new Promise((resolve) => {
+      let cancel: Cancel = () => undefined;
+      stage((job) => {
+        cancel();
+        resolve({ kind: 'accepted', job });
+      });
+      cancel = this.clock.after(ACCEPT_WAIT_MS, () => resolve({ kind: 'unknown', id }));
+    });
+  }
+
+  /** Asks how full the ledger is (N3); an answer that does not come leaves the last one standing. */
+  refreshUsage(): void {
+    if (this.asking) return;
+    this.asking = true;
+    void this.ledger
+      .usage()
+      .then(
+        ({ bytes, maxBytes }) => {
+          this.full = bytes > maxBytes * FILL_MAX;
+        },
+        () => undefined,
+      )
+      .finally(() => {
+        this.asking = false;
+      });
+  }
+
+  close(): void {
+    this.open = false;
+  }
+}

@@ -1,0 +1,60 @@
+/** Refusals as RFC 9457 problem documents, and the usual ones by name. */
+import { PROBLEMS, WAIT_MS_MAX, type JobId, type Refusal } from '@zerofleet/model';
+import { problemOf } from '@zerofleet/protocol';
+import type { FastifyReply } from 'fastify';
+import type { IntakeRefusal } from '../engine/intake.js';
+
+const MS_PER_S = 1_000;
+
+/** Sends `refusal`, with Retry-After in whole seconds where it says when to come back. */
+export const refuse = (reply: FastifyReply, refusal: Refusal): FastifyReply => {
+  if (refusal.retryAfterMs !== undefined)
+    void reply.header('retry-after', Math.max(1, Math.ceil(refusal.retryAfterMs / MS_PER_S)));
+  if (refusal.code === 'unauthorized') void reply.header('www-authenticate', 'Bearer');
+  return reply
+    .code(PROBLEMS[refusal.code].status)
+    .type('application/problem+json')
+    .send(problemOf(refusal));
+};
+
+export const UNAUTHORIZED: Refusal = {
+  code: 'unauthorized',
+  detail: 'Send a valid key as `Authorization: Bearer zf_…`.',
+};
+
+export const NO_SUCH_JOB: Refusal = { code: 'not_found', detail: 'There is no such job of yours.' };
+
+export const NOT_READABLE: Refusal = {
+  code: 'outcome_unavailable',
+  detail: 'The job cannot be looked up at the moment. Nothing is lost; try again.',
+  retryAfterMs: 1_000,
+};
+
+export const BAD_WAIT: Refusal = {
+  code: 'invalid_request',
+  detail: `wait must be a number of seconds such as 30s, at most ${WAIT_MS_MAX / MS_PER_S}s.`,
+  errors: [{ path: '/wait', message: 'not a duration within the limit' }],
+};
+
+export const TOO_MANY_WAITERS: Refusal = {
+  code: 'too_many_waiters',
+  detail: 'This coordinator holds as many open waits and streams as it may. Try again, or ask without wait.',
+  retryAfterMs: 2_000,
+};
+
+/** The refusal of a submission that was not taken: nothing was accepted. */
+export const notTaken = (why: IntakeRefusal): Refusal => ({ code: why, ...NOT_TAKEN[why] });
+
+const NOT_TAKEN: Record<IntakeRefusal, { detail: string; retryAfterMs: number }> = {
+  no_leader: { detail: 'Nothing was accepted; a coordinator will lead soon. Try again.', retryAfterMs: 1_000 },
+  queue_full: { detail: 'Nothing was accepted; the queue holds as many jobs as it may. Try later.', retryAfterMs: 5_000 },
+  ledger_full: { detail: 'Nothing was accepted; the ledger must drain first. Try later.', retryAfterMs: 10_000 },
+  ledger_unavailable: { detail: 'Nothing was accepted; the ledger cannot be reached. Try again.', retryAfterMs: 1_000 },
+};
+
+/** The commit did not come back in time: the job may be there, under this id. */
+export const acceptanceUnknown = (id: JobId): Refusal => ({
+  code: 'acceptance_unknown',
+  detail: `The ledger did not answer in time. GET /v1/jobs/${id} will say whether the job was accepted; do not send it again before.`,
+  retryAfterMs: 1_000,
+});

@@ -1,0 +1,78 @@
+/**
+ * The tenants' HTTP server: authentication first, then shape, then the job.
+ *
+ * H1  Nothing of a request is parsed before its key is known.
+ * H2  Every refusal is a problem document with a stable code; an exception is a bug, is logged, and says nothing of itself.
+ */
+import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { BODY_BYTES_MAX, type Refusal, type TenantId } from '@zerofleet/model';
+import type { Logger } from '@zerofleet/runtime';
+import { refuse, UNAUTHORIZED } from './refusals.js';
+import type { TenantDirectory } from './tenants.js';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Set by authentication, before any route runs. */
+    tenant: TenantId;
+  }
+}
+
+/** The server without its routes. */
+export const newApiServer = (directory: TenantDirectory, log: Logger): FastifyInstance => {
+  const server = fastify({
+    logger: false,
+    bodyLimit: BODY_BYTES_MAX,
+    forceCloseConnections: true,
+    ajv: { customOptions: { removeAdditional: false, coerceTypes: false, allErrors: false } },
+    routerOptions: { maxParamLength: 128 },
+  });
+  server.removeContentTypeParser('text/plain');
+  server.decorateRequest('tenant');
+  server.addHook('onRequest', (request, reply, next) => {
+    const tenant = directory.authenticate(request.headers.authorization);
+    if (tenant === undefined) {
+      refuse(reply, UNAUTHORIZED);
+      return;
+    }
+    request.tenant = tenant;
+    next();
+  });
+  server.setErrorHandler((error: FastifyError, request, reply) => answerError(error, request, reply, log));
+  server.setNotFoundHandler((request, reply) =>
+    refuse(reply, { code: 'not_found', detail: `There is no ${request.method} ${request.url.split('?')[0]} here.` }),
+  );
+  return server;
+};
+
+const answerError = (error: FastifyError, request: FastifyRequest, reply: FastifyReply, log: Logger): FastifyReply => {
+  const refusal = refusalOf(error);
+  if (refusal.code === 'internal') log.error({ error, method: request.method, route: request.routeOptions.url }, 'api_error');
+  return refuse(reply, refusal);
+};
+
+/** What of a framework's error a caller is told. */
+const refusalOf = (error: FastifyError): Refusal => {
+  if (error.validation !== undefined) {
+    const errors = error.validation.map((one) => ({ path: one.instancePath || '/', message: describe(one) }));
+    const first = errors[0];
+    return { code: 'invalid_request', detail: `The body does not fit: ${first?.path} ${first?.message}.`, errors };
+  }
+  switch (error.code) {
+    case 'FST_ERR_CTP_INVALID_JSON_BODY':
+    case 'FST_ERR_CTP_EMPTY_JSON_BODY':
+      return { code: 'malformed_json', detail: 'Send the job as a JSON object.' };
+    case 'FST_ERR_CTP_BODY_TOO_LARGE':
+      return { code: 'body_too_large', detail: `A body may have ${BODY_BYTES_MAX} bytes at most.` };
+    case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
+      return { code: 'unsupported_media_type', detail: 'Send content-type: application/json.' };
+    case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':
+      return { code: 'invalid_request', detail: 'The content-length does not match the body.' };
+  }
+  if (error instanceof SyntaxError) return { code: 'malformed_json', detail: 'Send the job as a JSON object.' };
+  return { code: 'internal', detail: 'The request could not be handled. Nothing was accepted by it unless an id was returned.' };
+};
+
+const describe = (one: { readonly message?: string; readonly params?: Record<string, unknown> }): string => {
+  const extra = one.params?.['additionalProperty'];
+  return `${one.message ?? 'does not fit'}${typeof extra === 'string' ? `: '${extra}'` : ''}`;
+};

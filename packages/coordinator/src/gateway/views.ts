@@ -1,0 +1,81 @@
+/** Jobs as tenants see them. */
+import type { AttemptReport, Outcome, OutputChunk } from '@zerofleet/model';
+import type { JobStage, JobView, OutputView } from '@zerofleet/protocol';
+import type { BlobStore } from '@zerofleet/runtime';
+import type { JobSnapshot } from '../engine/ports.js';
+
+const at = (ms: number): string => new Date(ms).toISOString();
+
+/** Where a job stands. */
+export const stageOf = ({ state }: JobSnapshot): JobStage => (state.kind === 'finished' ? state.outcome.kind : state.kind);
+
+/** What the attempt that ended the job left, where one did. */
+export const reportOf = ({ state }: JobSnapshot): AttemptReport | null =>
+  state.kind === 'finished' ? state.outcome.report : null;
+
+/** The view of `job`, with its output where the caller has it. */
+export const viewOf = (job: JobSnapshot, output: OutputView | null): JobView => {
+  const { envelope, state } = job;
+  const report = reportOf(job);
+  return {
+    id: envelope.id,
+    tool: envelope.tool,
+    toolVersion: envelope.toolVersion,
+    stage: stageOf(job),
+    attempt: attemptOf(job),
+    maxAttempts: envelope.maxAttempts,
+    cancelRequested: state.kind === 'running' && state.cancelRequested,
+    timeoutMs: envelope.timeoutMs,
+    acceptedAt: at(envelope.acceptedAtMs),
+    startedAt: state.kind === 'running' ? at(state.startedAtMs) : null,
+    finishedAt: state.kind === 'finished' ? at(state.finishedAtMs) : null,
+    result: report?.value ?? null,
+    exitCode: report?.exitCode ?? null,
+    error: state.kind === 'finished' ? errorOf(state.outcome, envelope.timeoutMs) : null,
+    usage: report?.usage ?? null,
+    output,
+  };
+};
+
+/** The current or last attempt; 0 before the first. */
+export const attemptOf = ({ state }: JobSnapshot): number => {
+  switch (state.kind) {
+    case 'queued':
+      return state.attemptsStarted;
+    case 'running':
+      return state.assignment.attempt;
+    case 'finished':
+      return state.attempt;
+  }
+};
+
+const errorOf = (outcome: Outcome, timeoutMs: number): JobView['error'] => {
+  switch (outcome.kind) {
+    case 'succeeded':
+      return null;
+    case 'failed':
+      return outcome.failure;
+    case 'timed_out':
+      return { code: 'timed_out', message: `the tool was still running after ${timeoutMs} ms and was ended` };
+    case 'cancelled':
+      return { code: 'cancelled', message: 'the job was cancelled' };
+  }
+};
+
+/** The whole output of a finished job; none where it left none. Throws when its blob cannot be read. */
+export const outputOf = async (job: JobSnapshot, blobs: () => BlobStore | undefined): Promise<readonly OutputChunk[]> => {
+  const record = reportOf(job)?.output;
+  if (record === undefined) return [];
+  if (record.kind === 'inline') return record.chunks;
+  const store = blobs();
+  if (store === undefined) throw new Error('the blob store cannot be reached');
+  return JSON.parse(Buffer.from(await store.get(record.blob)).toString('utf8')) as OutputChunk[];
+};
+
+/** The view of `job` with its output, when it finished and left one. Throws when the output cannot be read. */
+export const fullViewOf = async (job: JobSnapshot, blobs: () => BlobStore | undefined): Promise<JobView> => {
+  const record = reportOf(job)?.output;
+  if (record === undefined) return viewOf(job, null);
+  const chunks = [...(await outputOf(job, blobs))];
+  return viewOf(job, { bytes: record.bytes, truncated: record.truncated, chunks });
+};

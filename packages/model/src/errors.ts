@@ -1,0 +1,64 @@
+/**
+ * Every refusal that a person can meet, in one table: stable code → HTTP status, title and CLI exit code.
+ * Codes are API: they are added, never renamed.
+ */
+
+/** CLI exit codes; docs/cli.md repeats them for readers. */
+export const EXIT = {
+  ok: 0,
+  /** The job ended, but not well. */
+  jobFailed: 1,
+  /** The call itself was wrong: arguments, config, schema. */
+  usage: 2,
+  /** The fleet could not be reached or could not take the call now; the same call may work later. */
+  unavailable: 3,
+  /** The key was refused. */
+  unauthorized: 4,
+  /** No such thing, or not yours. */
+  notFound: 5,
+  /** The job was cancelled. */
+  cancelled: 6,
+  /** The job ran into its time limit. */
+  timedOut: 7,
+  /** A bug or broken environment. */
+  internal: 70,
+} as const;
+
+interface ProblemSpec {
+  readonly status: number;
+  readonly title: string;
+  readonly exit: number;
+}
+
+export const PROBLEMS = {
+  malformed_json: { status: 400, title: 'The body is not valid JSON', exit: EXIT.usage },
+  invalid_request: { status: 400, title: 'The request does not fit its schema', exit: EXIT.usage },
+  invalid_arguments: { status: 422, title: "The arguments do not fit the tool's schema", exit: EXIT.usage },
+  unknown_tool: { status: 422, title: 'No such tool', exit: EXIT.usage },
+  unsupported_media_type: { status: 415, title: 'The body must be application/json', exit: EXIT.usage },
+  body_too_large: { status: 413, title: 'The body is over the limit', exit: EXIT.usage },
+  unauthorized: { status: 401, title: 'The API key is missing or not known', exit: EXIT.unauthorized },
+  not_found: { status: 404, title: 'No such thing', exit: EXIT.notFound },
+  method_not_allowed: { status: 405, title: 'The method is not allowed here', exit: EXIT.usage },
+  queue_full: { status: 503, title: 'The queue is full', exit: EXIT.unavailable },
+  ledger_full: { status: 503, title: 'The ledger is full', exit: EXIT.unavailable },
+  ledger_unavailable: { status: 503, title: 'The ledger cannot be reached', exit: EXIT.unavailable },
+  acceptance_unknown: { status: 504, title: 'The job may or may not have been accepted', exit: EXIT.unavailable },
+  no_leader: { status: 503, title: 'No coordinator leads at the moment', exit: EXIT.unavailable },
+  outcome_unavailable: { status: 503, title: 'The outcome cannot be read at the moment', exit: EXIT.unavailable },
+  too_many_waiters: { status: 503, title: 'Too many open waits and streams', exit: EXIT.unavailable },
+  internal: { status: 500, title: 'Something broke on our side', exit: EXIT.internal },
+} as const satisfies Record<string, ProblemSpec>;
+
+export type ProblemCode = keyof typeof PROBLEMS;
+
+/** A refusal as a value: what was wrong, where, and when to come back. */
+export interface Refusal {
+  readonly code: ProblemCode;
+  /** One sentence for people: what was wrong and what to do. */
+  readonly detail: string;
+  /** When a repeat may work. */
+  readonly retryAfterMs?: number;
+  /** Where in the request it was wrong, for schema errors. */
+  readonly errors?: readonly { readonly path: string; readonly message: string }[];
+}

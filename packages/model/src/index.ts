@@ -1,0 +1,11 @@
+/** The pure vocabulary of Zerofleet. Imports nothing of ours, does no IO. */
+export * from './brand.js';
+export * from './container.js';
+export * from './errors.js';
+export * from './ids.js';
+export * from './job.js';
+export * from './json.js';
+export * from './limits.js';
+export * from './outcome.js';
+export * from './room.js';
+export * from './tool.js';

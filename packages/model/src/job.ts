@@ -1,0 +1,168 @@
+/**
+ * A job, from acceptance to its one outcome: the envelope that never changes, and the state machine.
+ *
+ * J1  `finished` is terminal: no event leaves it.
+ * J2  The attempt number only grows, and an event of another attempt than the current one is illegal here;
+ *     the engine drops late messages before they become events (I4).
+ * J3  A queued job with a recorded cancel does not exist: its cancel is its outcome.
+ */
+import type { JsonObject } from './json.js';
+import type { Attempt, BootId, Epoch, JobId, TenantId, ToolName, WorkerId } from './ids.js';
+import type { BlobRef, Outcome } from './outcome.js';
+
+export type PriorityClass = 'interactive' | 'high' | 'normal' | 'batch';
+export type ExecutionMode = 'warm' | 'oneshot' | 'process';
+
+/** With which release, adapter and execution mode a job was admitted (I9). */
+export interface Decision {
+  readonly release: string;
+  readonly adapter: 'native' | 'agent-zero';
+  readonly mode: ExecutionMode;
+  /** Revision of the flags that decided; 0 where none were read. */
+  readonly revision: number;
+  readonly reason: string;
+}
+
+/** An input file, put into the work directory before the tool starts. `path` is relative and stays inside it. */
+export interface InputFile {
+  readonly path: string;
+  readonly encoding: 'utf8' | 'base64';
+  readonly data: string;
+}
+
+/** What the tool is called with. */
+export interface Payload {
+  readonly arguments: JsonObject;
+  readonly files: readonly InputFile[];
+}
+
+/** The payload inline, or the blob that holds it as JSON. */
+export type PayloadRef =
+  | { readonly kind: 'inline'; readonly payload: Payload }
+  | { readonly kind: 'blob'; readonly blob: BlobRef };
+
+/** Everything about a job that is fixed at acceptance. */
+export interface JobEnvelope {
+  readonly id: JobId;
+  readonly tenant: TenantId;
+  readonly tool: ToolName;
+  readonly toolVersion: number;
+  readonly class: PriorityClass;
+  readonly session: string | null;
+  readonly decision: Decision;
+  readonly payload: PayloadRef;
+  /** Execution time of one attempt, at most. */
+  readonly timeoutMs: number;
+  readonly maxAttempts: number;
+  /** Leader's wall clock at acceptance, Unix ms: for people, never for ordering. */
+  readonly acceptedAtMs: number;
+}
+
+/** Where an attempt runs. */
+export interface Assignment {
+  readonly attempt: Attempt;
+  readonly epoch: Epoch;
+  readonly worker: WorkerId;
+  readonly boot: BootId;
+}
+
+export type JobState =
+  | {
+      readonly kind: 'queued';
+      readonly attemptsStarted: number;
+      /** Attempts that may have run; one handed back before anything of it ran does not count against maxAttempts. */
+      readonly attemptsSpent: number;
+    }
+  | {
+      readonly kind: 'running';
+      readonly assignment: Assignment;
+      /** As above, this attempt included. */
+      readonly attemptsSpent: number;
+      readonly startedAtMs: number;
+      readonly cancelRequested: boolean;
+    }
+  | {
+      readonly kind: 'finished';
+      readonly outcome: Outcome;
+      /** The attempt that brought the outcome; 0 when none was started. */
+      readonly attempt: Attempt;
+      readonly finishedAtMs: number;
+    };
+
+export type JobStateKind = JobState['kind'];
+
+/** `worker_lost`: the attempt may have run. `handed_back`: nothing of it ran. */
+export type RequeueReason = 'worker_lost' | 'handed_back';
+
+export type JobEvent =
+  | { readonly kind: 'started'; readonly assignment: Assignment; readonly atMs: number }
+  | { readonly kind: 'requeued'; readonly attempt: Attempt; readonly reason: RequeueReason }
+  | { readonly kind: 'cancel_requested' }
+  | { readonly kind: 'finished'; readonly attempt: Attempt; readonly outcome: Outcome; readonly atMs: number };
+
+/** An event that the state machine forbids: always a bug in the caller. */
+export class IllegalTransition extends Error {
+  readonly code = 'illegal_transition';
+  constructor(machine: string, state: string, event: string) {
+    super(`${machine}: ${event} is illegal in state ${state}`);
+  }
+}
+
+/** A job's first state. */
+export const QUEUED: JobState = { kind: 'queued', attemptsStarted: 0, attemptsSpent: 0 };
+
+/** The state after `event`. Throws IllegalTransition where J1-J3 forbid it. */
+export const transitionJob = (state: JobState, event: JobEvent): JobState => {
+  switch (state.kind) {
+    case 'queued':
+      return fromQueued(state, event);
+    case 'running':
+      return fromRunning(state, event);
+    case 'finished':
+      throw new IllegalTransition('job', state.kind, event.kind);
+  }
+};
+
+type StateOf<K extends JobStateKind> = Extract<JobState, { kind: K }>;
+
+const fromQueued = (state: StateOf<'queued'>, event: JobEvent): JobState => {
+  switch (event.kind) {
+    case 'started':
+      if (event.assignment.attempt !== state.attemptsStarted + 1) break;
+      return {
+        kind: 'running',
+        assignment: event.assignment,
+        attemptsSpent: state.attemptsSpent + 1,
+        startedAtMs: event.atMs,
+        cancelRequested: false,
+      };
+    case 'finished':
+      if (event.attempt !== state.attemptsStarted) break;
+      return { kind: 'finished', outcome: event.outcome, attempt: event.attempt, finishedAtMs: event.atMs };
+    case 'requeued':
+    case 'cancel_requested':
+      break;
+  }
+  throw new IllegalTransition('job', state.kind, event.kind);
+};
+
+const fromRunning = (state: StateOf<'running'>, event: JobEvent): JobState => {
+  const attempt = state.assignment.attempt;
+  switch (event.kind) {
+    case 'requeued':
+      if (event.attempt !== attempt) break;
+      return {
+        kind: 'queued',
+        attemptsStarted: attempt,
+        attemptsSpent: state.attemptsSpent - (event.reason === 'handed_back' ? 1 : 0),
+      };
+    case 'cancel_requested':
+      return { ...state, cancelRequested: true };
+    case 'finished':
+      if (event.attempt !== attempt) break;
+      return { kind: 'finished', outcome: event.outcome, attempt, finishedAtMs: event.atMs };
+    case 'started':
+      break;
+  }
+  throw new IllegalTransition('job', state.kind, event.kind);
+};

@@ -1,0 +1,33 @@
+/**
+ * Every limit that has one value everywhere, by name (I12). What ops may tune is in an app's config.ts instead;
+ * relations between limits are checked by limits.test.ts.
+ */
+
+/** Jobs in one group commit, at most. */
+export const COMMIT_JOBS_MAX = 256;
+/** Bytes of one group commit, at most (NATS refuses payloads above 1 MiB by default). */
+export const COMMIT_BYTES_MAX = 512 * 1024;
+/** Arguments and input files above this go to a blob before acceptance. */
+export const INLINE_ARGUMENTS_BYTES_MAX = 16 * 1024;
+/** A result and its output above this go to a blob before the worker says `done`. */
+export const INLINE_OUTCOME_BYTES_MAX = 16 * 1024;
+/** An HTTP body, at most. */
+export const BODY_BYTES_MAX = 512 * 1024;
+/** Input files of a job, at most. */
+export const INPUT_FILES_MAX = 32;
+/** A runner frame's payload, at most: a longer length prefix is a protocol breach. */
+export const FRAME_BYTES_MAX = 1024 * 1024;
+/** Output kept of one attempt where its tool says nothing else. */
+export const OUTPUT_BYTES_DEFAULT = 4 * 1024 * 1024;
+/** Output that a tool definition may ask to keep. */
+export const OUTPUT_BYTES_MAX = 16 * 1024 * 1024;
+/** A tool's structured result, as JSON. */
+export const RESULT_BYTES_MAX = 256 * 1024;
+/** A long poll, at most. */
+export const WAIT_MS_MAX = 60_000;
+/** Attempts that a submission may ask for. */
+export const ATTEMPTS_MAX = 10;
+/** Attempts where the submission says nothing: the job survives the loss of two workers. */
+export const ATTEMPTS_DEFAULT = 3;
+/** Jobs in one `run` message. */
+export const RUN_BATCH_MAX = 32;

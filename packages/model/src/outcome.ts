@@ -1,0 +1,68 @@
+/** The end of a job, and what it left behind. Exactly one is ever recorded for an accepted job (I1). */
+import type { JsonValue } from './json.js';
+
+/** Which of the job's two streams a piece of output came from. */
+export type OutputStream = 'stdout' | 'stderr';
+
+/**
+ * A piece of output. `offset` counts the bytes of both streams of the attempt before it, so the pieces of an
+ * attempt are in one total order; `encoding` is base64 only where the bytes are not valid UTF-8.
+ */
+export interface OutputChunk {
+  readonly offset: number;
+  readonly stream: OutputStream;
+  readonly encoding: 'utf8' | 'base64';
+  readonly data: string;
+}
+
+/** A content-named object in the blob store. */
+export interface BlobRef {
+  readonly sha256: string;
+  readonly bytes: number;
+}
+
+/** The output of an attempt, whole: inline when small, else a blob that holds the chunks as JSON. */
+export type OutputRecord = {
+  /** Bytes kept, of both streams. */
+  readonly bytes: number;
+  /** Whether the tool wrote more than its output limit; `bytes` is then exactly that limit. */
+  readonly truncated: boolean;
+} & ({ readonly kind: 'inline'; readonly chunks: readonly OutputChunk[] } | { readonly kind: 'blob'; readonly blob: BlobRef });
+
+/** What an attempt used. */
+export interface Usage {
+  readonly wallMs: number;
+  readonly cpuMs: number;
+  readonly maxRssKiB: number;
+}
+
+/** What an attempt brought, however it ended. */
+export interface AttemptReport {
+  /** The tool's structured result; `null` when it made none. */
+  readonly value: JsonValue;
+  /** The exit code of the tool's process where it had one. */
+  readonly exitCode: number | null;
+  readonly usage: Usage;
+  readonly output: OutputRecord;
+}
+
+/** Why a tool's attempt failed, in a stable code and a sentence for people. */
+export interface Failure {
+  readonly code: FailureCode;
+  readonly message: string;
+}
+
+/**
+ * `tool_error`: the tool said no or left with a non-zero exit code. `killed`: a signal or the memory limit ended it.
+ * `container_lost`: the container died under it. `start_failed`: no container could be had. `protocol`: the runner
+ * broke the frame protocol. `worker_lost`: the worker died and no attempt is left.
+ */
+export type FailureCode = 'tool_error' | 'killed' | 'container_lost' | 'start_failed' | 'protocol' | 'worker_lost';
+
+export type Outcome =
+  | { readonly kind: 'succeeded'; readonly report: AttemptReport }
+  | { readonly kind: 'failed'; readonly failure: Failure; readonly report: AttemptReport | null }
+  | { readonly kind: 'timed_out'; readonly report: AttemptReport | null }
+  | { readonly kind: 'cancelled'; readonly report: AttemptReport | null };
+
+export type OutcomeKind = Outcome['kind'];

@@ -1,0 +1,51 @@
+/** Tool definition files: one JSON file a tool. `image` is a name that config maps to an image reference. */
+import { OUTPUT_BYTES_MAX, type PoolSpec, type ToolDefinition } from '@zerofleet/model';
+import { Type } from 'typebox';
+import { jsonParser, type Parsed } from './parse.js';
+import { JsonObjectShape, ToolNameShape } from './shapes.js';
+
+const positive = Type.Integer({ minimum: 1 });
+
+const DefinitionFileShape = Type.Object(
+  {
+    name: ToolNameShape,
+    version: positive,
+    description: Type.String({ minLength: 1 }),
+    adapter: Type.Union([Type.Literal('native'), Type.Literal('agent-zero')]),
+    image: Type.String({ minLength: 1 }),
+    runtime: Type.Union([Type.Literal('runc'), Type.Literal('runsc')]),
+    resources: Type.Object({
+      cpuMilli: positive,
+      memoryMiB: positive,
+      pids: positive,
+      workMiB: positive,
+      tmpMiB: positive,
+    }),
+    limits: Type.Object({
+      timeoutMsDefault: positive,
+      timeoutMsMax: positive,
+      outputBytes: Type.Integer({ minimum: 1, maximum: OUTPUT_BYTES_MAX }),
+    }),
+    reuse: Type.Union([Type.Literal('tenant'), Type.Literal('never')]),
+    arguments: JsonObjectShape,
+  },
+  { additionalProperties: false },
+);
+
+const parse = jsonParser(DefinitionFileShape);
+
+/** The definition in a file, with `image` resolved by `images` (name → reference), or what is wrong with it. */
+export const parseToolDefinition = (
+  bytes: Uint8Array,
+  images: ReadonlyMap<string, string>,
+): Parsed<ToolDefinition> => {
+  const file = parse(bytes);
+  if (!file.ok) return file;
+  const { image, runtime, resources, ...rest } = file.value;
+  const reference = images.get(image);
+  if (reference === undefined) return { ok: false, reason: `/image no reference is configured for '${image}'` };
+  if (rest.limits.timeoutMsDefault > rest.limits.timeoutMsMax)
+    return { ok: false, reason: '/limits timeoutMsDefault is above timeoutMsMax' };
+  const pool: PoolSpec = { image: reference, runtime, resources };
+  return { ok: true, value: { ...rest, pool } };
+};

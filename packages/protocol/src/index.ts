@@ -1,0 +1,11 @@
+/** What crosses a wire, with its versions: ledger events, messages, frames, broker and HTTP contracts. */
+export * from './broker.js';
+export * from './chunks.js';
+export * from './definition.js';
+export * from './frames.js';
+export * from './http.js';
+export * from './ledger.js';
+export * from './messages.js';
+export * from './parse.js';
+export * from './shapes.js';
+export * from './subjects.js';

@@ -1,0 +1,156 @@
+/** Wire shapes of the model's values, shared by ledger events, messages and the HTTP contract. */
+import type {
+  AttemptReport,
+  Attempt,
+  BlobRef,
+  BootId,
+  ContainerId,
+  Decision,
+  InputFile,
+  JobEnvelope,
+  JobId,
+  JsonObject,
+  JsonValue,
+  Outcome,
+  OutputChunk,
+  OutputRecord,
+  PayloadRef,
+  PoolSpec,
+  Room,
+  TenantId,
+  ToolName,
+  WorkerId,
+} from '@zerofleet/model';
+import { Type, type TUnsafe } from 'typebox';
+
+/** A schema whose static type is the model's own type: shapes are written once, here, and the model stays free of TypeBox. */
+const as = <T>(schema: object): TUnsafe<T> => Type.Unsafe<T>(schema);
+const uuid = '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$';
+const label = '^[a-z0-9][a-z0-9-]{0,62}$';
+
+export const JobIdShape = as<JobId>(Type.String({ pattern: uuid }));
+export const BootIdShape = as<BootId>(Type.String({ pattern: uuid }));
+export const TenantIdShape = as<TenantId>(Type.String({ pattern: label }));
+export const WorkerIdShape = as<WorkerId>(Type.String({ pattern: label }));
+export const ToolNameShape = as<ToolName>(Type.String({ pattern: '^[a-z][a-z0-9_]{0,63}$' }));
+export const ContainerIdShape = as<ContainerId>(Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9_-]{5,63}$' }));
+export const CountShape = Type.Integer({ minimum: 0 });
+export const AttemptShape = as<Attempt>(Type.Integer({ minimum: 0 }));
+export const EpochShape = Type.Integer({ minimum: 0 });
+export const JsonShape = as<JsonValue>(Type.Unknown());
+export const JsonObjectShape = as<JsonObject>(Type.Record(Type.String(), Type.Unknown()));
+
+export const BlobRefShape = as<BlobRef>(
+  Type.Object({ sha256: Type.String({ pattern: '^[0-9a-f]{64}$' }), bytes: CountShape }),
+);
+
+const encoding = Type.Union([Type.Literal('utf8'), Type.Literal('base64')]);
+
+export const OutputChunkShape = as<OutputChunk>(
+  Type.Object({
+    offset: CountShape,
+    stream: Type.Union([Type.Literal('stdout'), Type.Literal('stderr')]),
+    encoding,
+    data: Type.String(),
+  }),
+);
+
+export const OutputRecordShape = as<OutputRecord>(
+  Type.Union([
+    Type.Object({
+      bytes: CountShape,
+      truncated: Type.Boolean(),
+      kind: Type.Literal('inline'),
+      chunks: Type.Array(OutputChunkShape),
+    }),
+    Type.Object({ bytes: CountShape, truncated: Type.Boolean(), kind: Type.Literal('blob'), blob: BlobRefShape }),
+  ]),
+);
+
+export const AttemptReportShape = as<AttemptReport>(
+  Type.Object({
+    value: JsonShape,
+    exitCode: Type.Union([Type.Integer(), Type.Null()]),
+    usage: Type.Object({ wallMs: Type.Number(), cpuMs: Type.Number(), maxRssKiB: Type.Number() }),
+    output: OutputRecordShape,
+  }),
+);
+
+const reportOrNull = Type.Union([AttemptReportShape, Type.Null()]);
+
+export const OutcomeShape = as<Outcome>(
+  Type.Union([
+    Type.Object({ kind: Type.Literal('succeeded'), report: AttemptReportShape }),
+    Type.Object({
+      kind: Type.Literal('failed'),
+      failure: Type.Object({
+        code: Type.Union(
+          ['tool_error', 'killed', 'container_lost', 'start_failed', 'protocol', 'worker_lost'].map((code) =>
+            Type.Literal(code),
+          ),
+        ),
+        message: Type.String(),
+      }),
+      report: reportOrNull,
+    }),
+    Type.Object({ kind: Type.Literal('timed_out'), report: reportOrNull }),
+    Type.Object({ kind: Type.Literal('cancelled'), report: reportOrNull }),
+  ]),
+);
+
+export const InputFileShape = as<InputFile>(Type.Object({ path: Type.String(), encoding, data: Type.String() }));
+
+export const PayloadRefShape = as<PayloadRef>(
+  Type.Union([
+    Type.Object({
+      kind: Type.Literal('inline'),
+      payload: Type.Object({ arguments: JsonObjectShape, files: Type.Array(InputFileShape) }),
+    }),
+    Type.Object({ kind: Type.Literal('blob'), blob: BlobRefShape }),
+  ]),
+);
+
+const mode = Type.Union([Type.Literal('warm'), Type.Literal('oneshot'), Type.Literal('process')]);
+export const ExecutionModeShape = mode;
+
+export const DecisionShape = as<Decision>(
+  Type.Object({
+    release: Type.String(),
+    adapter: Type.Union([Type.Literal('native'), Type.Literal('agent-zero')]),
+    mode,
+    revision: CountShape,
+    reason: Type.String(),
+  }),
+);
+
+export const JobEnvelopeShape = as<JobEnvelope>(
+  Type.Object({
+    id: JobIdShape,
+    tenant: TenantIdShape,
+    tool: ToolNameShape,
+    toolVersion: CountShape,
+    class: Type.Union(['interactive', 'high', 'normal', 'batch'].map((name) => Type.Literal(name))),
+    session: Type.Union([Type.String(), Type.Null()]),
+    decision: DecisionShape,
+    payload: PayloadRefShape,
+    timeoutMs: CountShape,
+    maxAttempts: CountShape,
+    acceptedAtMs: CountShape,
+  }),
+);
+
+export const RoomShape = as<Room>(Type.Object({ cpuMilli: Type.Number(), memoryMiB: Type.Number() }));
+
+export const PoolSpecShape = as<PoolSpec>(
+  Type.Object({
+    image: Type.String(),
+    runtime: Type.Union([Type.Literal('runc'), Type.Literal('runsc')]),
+    resources: Type.Object({
+      cpuMilli: CountShape,
+      memoryMiB: CountShape,
+      pids: CountShape,
+      workMiB: CountShape,
+      tmpMiB: CountShape,
+    }),
+  }),
+);

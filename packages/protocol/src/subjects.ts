@@ -1,0 +1,45 @@
+/** NATS subjects, streams and buckets of a shard. The shard's id is in every one of them. */
+import type { JobId, ShardId, TenantId, WorkerId } from '@zerofleet/model';
+
+/** All names of one shard. */
+export interface ShardNames {
+  /** Stream and subject of the ledger: one message is one group commit. */
+  readonly ledgerStream: string;
+  readonly ledgerSubject: string;
+  /** Stream of outcomes, one subject a job; its `max_age` is the retention. */
+  readonly outcomesStream: string;
+  readonly outcomesAll: string;
+  readonly outcome: (tenant: TenantId, job: JobId) => string;
+  /** Object store bucket of content-named blobs. */
+  readonly blobs: string;
+  /** Worker to leader, published: Ready. */
+  readonly ready: string;
+  /** Worker to leader, request: Done; the reply comes after the commit. */
+  readonly done: string;
+  /** Leader to all workers, published: RosterCall. */
+  readonly roster: string;
+  /** Leader to one worker, request: Run and its RunReply. */
+  readonly run: (worker: WorkerId) => string;
+  /** Leader to one worker, request: Stop and its StopReply. */
+  readonly stop: (worker: WorkerId) => string;
+  /** Any gateway to one worker, request: SpoolRequest and SpoolReply. */
+  readonly spool: (worker: WorkerId) => string;
+  /** Worker to whoever listens: Output. */
+  readonly output: (job: JobId) => string;
+}
+
+export const shardNames = (shard: ShardId): ShardNames => ({
+  ledgerStream: `ZF_LEDGER_${shard}`,
+  ledgerSubject: `zf.${shard}.ledger`,
+  outcomesStream: `ZF_OUTCOMES_${shard}`,
+  outcomesAll: `zf.${shard}.outcome.>`,
+  outcome: (tenant, job) => `zf.${shard}.outcome.${tenant}.${job}`,
+  blobs: `ZF_BLOBS_${shard}`,
+  ready: `zf.${shard}.ready`,
+  done: `zf.${shard}.done`,
+  roster: `zf.${shard}.roster`,
+  run: (worker) => `zf.${shard}.worker.${worker}.run`,
+  stop: (worker) => `zf.${shard}.worker.${worker}.stop`,
+  spool: (worker) => `zf.${shard}.worker.${worker}.spool`,
+  output: (job) => `zf.${shard}.output.${job}`,
+});

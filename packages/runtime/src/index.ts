@@ -1,0 +1,13 @@
+/** What every process needs around its own work. */
+export * from './admin.js';
+export * from './blobs.js';
+export * from './clock.js';
+export * from './config.js';
+export * from './ids.js';
+export * from './logger.js';
+export * from './main.js';
+export * from './metrics.js';
+export * from './nats.js';
+export * from './redis.js';
+export * from './service.js';
+export * from './tools.js';
