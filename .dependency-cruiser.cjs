@@ -37,7 +37,14 @@ module.exports = {
       comment: 'The core decides, adapters act',
       severity: 'error',
       from: { path: pure, pathNot: '\\.test\\.ts$' },
-      to: { dependencyTypes: ['core', 'npm', 'npm-dev', 'npm-optional', 'npm-peer', 'npm-no-pkg'] },
+      to: { dependencyTypes: ['core'] },
+    },
+    {
+      name: 'pure-no-packages',
+      comment: 'By path, not by kind: a package that is not declared has no kind and would slip through',
+      severity: 'error',
+      from: { path: pure, pathNot: '\\.test\\.ts$' },
+      to: { path: '(^|/)node_modules/' },
     },
     {
       name: 'docker-socket-only-in-the-broker',
@@ -55,7 +62,7 @@ module.exports = {
   ],
   options: {
     doNotFollow: { path: 'node_modules|dist' },
-    exclude: { path: '/dist/' },
+    exclude: { path: '^packages/[^/]+/dist/' },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.depcruise.json' },
     enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['types', 'import', 'default'] },

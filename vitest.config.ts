@@ -1,23 +1,29 @@
 import { defineConfig } from 'vitest/config';
 
 /** Workspace packages resolve to their sources in unit tests and simulation: no build step in between. */
-const fromSource = { '@zerofleet/': new URL('./packages/', import.meta.url).pathname };
-const alias = [{ find: /^@zerofleet\/([a-z-]+)$/, replacement: `${fromSource['@zerofleet/']}$1/src/index.ts` }];
+const packages = new URL('./packages/', import.meta.url).pathname;
+const fromSource = [{ find: /^@zerofleet\/([a-z-]+)$/, replacement: `${packages}$1/src/index.ts` }];
 
 const project = (name: string, include: string[], extra: object = {}) => ({
-  resolve: { alias },
+  resolve: { alias: fromSource },
   test: { name, include, ...extra },
+});
+
+/** Tests on a real fleet run against what was built, one file after the other, on one fleet for all. */
+const onFleet = (name: string, include: string[], extra: object) => ({
+  test: { name, include, fileParallelism: false, hookTimeout: 600_000, globalSetup: ['test/fleet/setup.ts'], ...extra },
 });
 
 export default defineConfig({
   test: {
     projects: [
-      project('unit', ['packages/*/src/**/*.test.ts', 'test/repo/**/*.test.ts', 'images/**/*.test.ts'], { testTimeout: 20_000 }),
-      project('sim', ['test/sim/**/*.test.ts'], { testTimeout: 300_000 }),
-      project('e2e', ['test/e2e/**/*.test.ts'], {
-        testTimeout: 60_000, hookTimeout: 600_000, fileParallelism: false, globalSetup: ['test/e2e/setup.ts'],
+      project('unit', ['packages/*/src/**/*.test.ts', 'loadtests/**/*.test.ts', 'test/repo/**/*.test.ts'], {
+        exclude: ['**/*.docker.test.ts', '**/dist/**', '**/node_modules/**'],
+        testTimeout: 30_000,
       }),
-      project('chaos', ['test/chaos/**/*.test.ts'], { testTimeout: 300_000, hookTimeout: 600_000, fileParallelism: false }),
+      project('sim', ['test/sim/**/*.test.ts'], { testTimeout: 300_000 }),
+      onFleet('e2e', ['test/e2e/**/*.test.ts', 'packages/*/src/**/*.docker.test.ts'], { testTimeout: 60_000 }),
+      onFleet('chaos', ['test/chaos/**/*.test.ts'], { testTimeout: 300_000 }),
     ],
   },
 });

@@ -116,9 +116,13 @@ export const AttemptEndShape = Type.Union([
 ]);
 export type AttemptEnd = Static<typeof AttemptEndShape>;
 
-/** Worker to leader, repeated until confirmed. */
+/**
+ * Worker to leader, repeated until confirmed. `epoch` is the highest that the worker has seen: a leader of a lower one
+ * does not know what came after its reign, so it must not confirm.
+ */
 export const DoneShape = Type.Object({
   v,
+  epoch: EpochShape,
   worker: WorkerIdShape,
   boot: BootIdShape,
   id: JobIdShape,

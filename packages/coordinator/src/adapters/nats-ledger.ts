@@ -7,13 +7,13 @@
 import { DeliverPolicy, jetstream, JetStreamApiError, type JetStreamClient, type JetStreamManager } from '@nats-io/jetstream';
 import type { ShardNames } from '@zerofleet/protocol';
 import type { NatsConnection } from '@zerofleet/runtime';
-import type { AppendResult, LedgerPort } from '../engine/ports.js';
+import type { AppendResult, Fence, LedgerPort } from '../engine/ports.js';
 
 const APPEND_TIMEOUT_MS = 4_000;
 /** A read that gets no message for so long is broken. */
 const READ_STALL_MS = 10_000;
-/** JetStream's error code for a wrong expected last sequence. */
-const WRONG_LAST_SEQUENCE = 10_071;
+/** JetStream's error codes for a tail that is not the expected one, by sequence and by id. */
+const WRONG_TAIL: readonly number[] = [10_071, 10_070];
 /** Messages that a read asks for ahead. */
 const READ_AHEAD = 256;
 
@@ -28,16 +28,21 @@ export class NatsLedger implements LedgerPort {
     this.names = names;
   }
 
-  async append(bytes: Uint8Array, expectedLastSeq: number): Promise<AppendResult> {
+  async append(bytes: Uint8Array, id: string, fence: Fence): Promise<AppendResult> {
     try {
       const ack = await this.client.publish(this.names.ledgerSubject, bytes, {
         timeout: APPEND_TIMEOUT_MS,
         retries: 0,
-        expect: { lastSequence: expectedLastSeq, streamName: this.names.ledgerStream },
+        msgID: id,
+        expect: {
+          streamName: this.names.ledgerStream,
+          lastSequence: fence.lastSeq,
+          ...(fence.lastId === null ? {} : { lastMsgID: fence.lastId }),
+        },
       });
       return { kind: 'stored', seq: ack.seq };
     } catch (error) {
-      if (error instanceof JetStreamApiError && error.code === WRONG_LAST_SEQUENCE) return { kind: 'refused' };
+      if (error instanceof JetStreamApiError && WRONG_TAIL.includes(error.code)) return { kind: 'refused' };
       return { kind: 'unknown', reason: error instanceof Error ? error.message : String(error) };
     }
   }

@@ -1,7 +1,8 @@
 /**
  * Group commit: turns staged events into fenced appends, several in flight, and runs their effects once stored.
  *
- * P1  Every append carries the sequence that must stand before it, so the ledger has one writer and no holes (I2).
+ * P1  Every append names the message that must stand before it, by sequence and by id, so the ledger has one writer and
+ *     no holes (I2), however many appends are in flight and whichever of them is lost.
  * P2  Effects run in staging order, each after its batch was acknowledged, never before (I3).
  * P3  A batch's place (sequence, number, time) is fixed when it is opened; a resend is the same bytes at the same place.
  * P4  After any failed append: stop, let what is in flight settle, read on from the last acknowledged sequence. Only own
@@ -34,6 +35,8 @@ export interface PipelineOptions {
   readonly ledger: LedgerPort;
   readonly clock: Clock;
   readonly epoch: Epoch;
+  /** Unique to this life of this replica. */
+  readonly leader: string;
   /** Last sequence of the ledger when the reign begins. */
   readonly tailSeq: number;
   /** Appends in flight, at most. */
@@ -45,6 +48,12 @@ export interface PipelineOptions {
   /** An append failed and the ledger is being read; later, that it goes on. */
   readonly onTrouble: (reason: string | null) => void;
 }
+
+/**
+ * The id of a commit's message. Batch 0 of an epoch is its `elected`. `leader` is unique to one life of one replica: two
+ * that try for the same epoch must not look like one that repeats itself.
+ */
+export const commitId = (epoch: Epoch, leader: string, batch: number): string => `${epoch}.${leader}.${batch}`;
 
 /** Bytes of a commit around its events, rounded up. */
 const COMMIT_HEAD_BYTES = 128;
@@ -151,13 +160,14 @@ export class CommitPipeline {
   }
 
   private send(batch: Batch): void {
-    const { epoch, ledger } = this.options;
+    const { epoch, leader, ledger } = this.options;
     batch.phase = 'sent';
     batch.payload ??= Buffer.from(
       `{"v":${LEDGER_VERSION},"epoch":${epoch},"batch":${batch.no},"atMs":${batch.atMs},"events":[${batch.events.join(',')}]}`,
     );
     this.inFlight += 1;
-    void ledger.append(batch.payload, batch.seq - 1).then((result) => this.settle(batch, result));
+    const fence = { lastSeq: batch.seq - 1, lastId: commitId(epoch, leader, batch.no - 1) };
+    void ledger.append(batch.payload, commitId(epoch, leader, batch.no), fence).then((result) => this.settle(batch, result));
   }
 
   private settle(batch: Batch, result: AppendResult): void {

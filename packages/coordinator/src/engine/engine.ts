@@ -7,7 +7,7 @@
  * E3  A job runs again only when its worker is lost or handed it back unrun (I4); then the attempt grows, and whatever
  *     still comes from the old one is dropped.
  * E4  A message about a job whose state is staged but not committed is answered "later": what the ledger may still
- *     lose must not be confirmed.
+ *     lose must not be confirmed. So is one by a worker that has seen a later epoch: this reign is over.
  */
 import type { JobEnvelope, JobId, Outcome, RequeueReason, TenantId, ToolDefinition, ToolName } from '@zerofleet/model';
 import { poolKeyOf } from '@zerofleet/model';
@@ -26,7 +26,7 @@ import {
 } from '@zerofleet/protocol';
 import { every, type Cancel, type Clock, type Logger } from '@zerofleet/runtime';
 import { FifoScheduler, type Candidate } from '@zerofleet/scheduler';
-import { CommitPipeline } from './commit-pipeline.js';
+import { CommitPipeline, commitId } from './commit-pipeline.js';
 import { Dispatcher } from './dispatcher.js';
 import { Fleet, type Assigned, type WorkerEntry } from './fleet.js';
 import { Intake, type SubmitReply } from './intake.js';
@@ -43,7 +43,7 @@ export interface EngineOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly tools: ReadonlyMap<ToolName, ToolDefinition>;
-  /** Names this replica in `elected`, for people. */
+  /** Names this life of this replica in `elected` and in message ids; unique, without dots or spaces. */
   readonly leader: string;
   /** Jobs queued in the shard, at most. */
   readonly queuedMax: number;
@@ -102,6 +102,7 @@ export class Engine {
       ledger: this.options.ledger,
       clock: this.options.clock,
       epoch,
+      leader: this.options.leader,
       tailSeq,
       window: this.options.commitWindow,
       recoverPauseMs: RETRY_MS,
@@ -226,7 +227,7 @@ export class Engine {
   /** A worker's end of an attempt; the reply says whether it may forget it (E2, E4). */
   done(message: Done): Promise<DoneReply> {
     const reply = (kind: DoneReply['kind']): Promise<DoneReply> => Promise.resolve({ v: MESSAGES_VERSION, kind });
-    if (this.reign === undefined) return reply('retry');
+    if (this.reign === undefined || message.epoch > this.state.epoch) return reply('retry');
     const record = this.state.jobs.get(message.id);
     if (record === undefined) return reply('confirmed');
     const { state } = record;
@@ -261,7 +262,8 @@ export class Engine {
       const epoch = this.state.epoch + 1;
       const elected: LedgerEvent = { kind: 'elected', epoch, leader };
       const commit: Commit = { v: LEDGER_VERSION, epoch, batch: 0, atMs: clock.wallMs(), events: [elected] };
-      const result = await ledger.append(encodeCommit(commit), tail);
+      // Nothing else is in flight, so the sequence alone fences it.
+      const result = await ledger.append(encodeCommit(commit), commitId(epoch, leader, 0), { lastSeq: tail, lastId: null });
       if (result.kind === 'stored') {
         this.state.epoch = epoch;
         return result.seq;

@@ -8,9 +8,21 @@ export type AppendResult =
   | { readonly kind: 'refused' }
   | { readonly kind: 'unknown'; readonly reason: string };
 
+/**
+ * What must stand at the tail for an append to be stored. The sequence alone is not enough where several appends are
+ * in flight: if the first is lost and another leader's message takes its place, the second finds the sequence it expects.
+ */
+export interface Fence {
+  readonly lastSeq: number;
+  /** Id of the message at `lastSeq`; null where the appender cannot know it and nothing else is in flight. */
+  readonly lastId: string | null;
+}
+
 export interface LedgerPort {
-  /** Appends one commit if the last sequence is `expectedLastSeq`. Never throws, and always ends within a bound. */
-  append(bytes: Uint8Array, expectedLastSeq: number): Promise<AppendResult>;
+  /**
+   * Appends one commit under its id if the tail is what `fence` says. Never throws, and always ends within a bound.
+   */
+  append(bytes: Uint8Array, id: string, fence: Fence): Promise<AppendResult>;
   /** Hands over every stored message from `fromSeq` to the end; resolves to the last sequence (0: none ever). Throws on broken IO. */
   read(fromSeq: number, take: (seq: number, bytes: Uint8Array) => void): Promise<number>;
   /** Drops every message before `seq`. Throws on broken IO. */

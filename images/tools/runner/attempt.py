@@ -1,0 +1,92 @@
+"""One RUN on its way to its RESULT: what came in, what the job wrote, what it used.
+
+T1  Of both streams together exactly `outputBytes` are forwarded; the rest is read and dropped.
+T2  The RESULT is made after the last process is gone and both pipes are at their end.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any, Dict, Optional
+
+from inputs import Piece, components
+from limits import INPUT_BYTES_MAX
+from report import Answer, answer_of_exit, parse_answer, result
+from request import Refusal, Request
+
+
+class Attempt:
+    def __init__(self, identity: Dict[str, Any], request: Request, payload: bytes) -> None:
+        self.identity = identity
+        self.request = request
+        # Kept as it came: the job's process parses it again, after GO.
+        self.payload = payload
+        self._files_received = 0
+        self._files_taken = 0
+        self._input_bytes = 0
+        self._forwarded = 0
+        self._truncated = False
+        self._started_at = 0.0
+        self._wall_s = 0.0
+        self._cpu_s = 0.0
+        self._max_rss_kib = 0
+        self._answer: Optional[bytes] = None
+        self._status = 0
+
+    def expects_files(self) -> bool:
+        return self._files_received < self.request.file_count
+
+    def check_piece(self, piece: Piece) -> None:
+        """Raises Refusal for a piece that must not be written."""
+        components(piece.path)
+        self._input_bytes += len(piece.data)
+        if self._input_bytes > INPUT_BYTES_MAX:
+            raise Refusal("too_large", f"the input files are over the limit of {INPUT_BYTES_MAX} bytes")
+        self._files_received += piece.last
+
+    def file_taken(self) -> bool:
+        """Notes a file as written; whether it was the last one."""
+        self._files_taken += 1
+        return self._files_taken == self.request.file_count
+
+    def start(self) -> None:
+        self._started_at = time.monotonic()
+
+    def clip(self, data: bytes) -> bytes:
+        """The part of `data` that is forwarded (T1)."""
+        room = self.request.output_bytes - self._forwarded
+        if len(data) > room:
+            self._truncated = True
+            data = data[:room]
+        self._forwarded += len(data)
+        return data
+
+    def take_answer(self, payload: bytes) -> None:
+        """The first one counts; a process has no business sending two."""
+        if self._answer is None:
+            self._answer = payload
+
+    def tool_ended(self, status: int) -> None:
+        self._wall_s = time.monotonic() - self._started_at
+        self._status = status
+
+    def add_usage(self, cpu_s: float, max_rss_kib: int) -> None:
+        """Of one process that is gone, with the children it waited for."""
+        self._cpu_s += max(0.0, cpu_s)
+        self._max_rss_kib = max(self._max_rss_kib, max_rss_kib)
+
+    def result(self) -> Dict[str, Any]:
+        """RESULT's payload (T2)."""
+        usage = {
+            "wallMs": round(self._wall_s * 1000, 3),
+            "cpuMs": round(self._cpu_s * 1000, 3),
+            "maxRssKiB": self._max_rss_kib,
+        }
+        return result(self._outcome(), usage, {"bytes": self._forwarded, "truncated": self._truncated})
+
+    def _outcome(self) -> Answer:
+        # An answer counts only from a process that ended as one does that gave it.
+        if self._answer is None or not os.WIFEXITED(self._status) or os.WEXITSTATUS(self._status) != 0:
+            return answer_of_exit(self._status)
+        return parse_answer(self._answer, self.request.result_bytes)

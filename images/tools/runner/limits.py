@@ -1,0 +1,39 @@
+"""Every limit of the runner that has one value everywhere, by name.
+
+Those that the worker also knows (packages/model/src/limits.ts) carry the same number here.
+"""
+
+# A frame's payload, at most: a longer length prefix is a breach.
+FRAME_BYTES_MAX = 1024 * 1024
+# The largest `resultBytes` that a RUN may ask for; what is left of a RESULT frame is for the rest of it.
+RESULT_BYTES_MAX = FRAME_BYTES_MAX - 64 * 1024
+# What a job's process may say on its private socket beyond the value itself.
+ANSWER_SLACK_BYTES = 16 * 1024
+# An error's sentence, at most.
+MESSAGE_CHARS_MAX = 2_000
+
+INPUT_FILES_MAX = 32
+# All input files of a job together; the work directory is a tmpfs of 64 MiB.
+INPUT_BYTES_MAX = 48 * 1024 * 1024
+PATH_BYTES_MAX = 1_024
+COMPONENT_BYTES_MAX = 255
+
+# One read of a job's pipe, and so the largest OUT or ERR.
+READ_BYTES = 64 * 1024
+
+# How long killed processes may take to be gone before the runner gives up and exits.
+GONE_S_MAX = 10.0
+# How long a wipe may take, and a fork ahead.
+RESET_S_MAX = 60.0
+# How long the end of the runner waits for what it killed.
+FAREWELL_S_MAX = 1.0
+
+OPEN_FILES_MAX = 1_024
+# In process mode no cgroup limits a job: the kernel's per-process limits stand in for it.
+PROCESSES_MAX = 128
+FILE_BYTES_MAX = 64 * 1024 * 1024
+
+# One file that text_editor reads or writes.
+EDITOR_FILE_BYTES_MAX = 1024 * 1024
+# The longest single argument that the kernel passes to a program is 128 KiB; longer code goes another way.
+INLINE_CODE_BYTES_MAX = 120 * 1024

@@ -1,0 +1,81 @@
+"""The event loop's machinery: descriptors to watch, signals as bytes, frames on their way out.
+
+L1  Signals only ever wake the loop; nothing runs inside a signal handler.
+L2  `flush` may block, for the worker always reads. What waits to be written is what one turn made, so it is bounded.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import selectors
+import signal
+import socket
+from typing import Any, Callable, Iterable, List, Optional
+
+import frames
+
+_STDOUT = 1
+
+
+class Loop:
+    def __init__(self) -> None:
+        self._selector = selectors.DefaultSelector()
+
+    def watch(self, fd: int, handler: Callable[[], None]) -> None:
+        self._selector.register(fd, selectors.EVENT_READ, handler)
+
+    def unwatch(self, fd: int) -> None:
+        if fd in self._selector.get_map():
+            self._selector.unregister(fd)
+
+    def turn(self, patience_s: Optional[float]) -> None:
+        """Waits for events and handles each once."""
+        for key, _ in self._selector.select(patience_s):
+            # A handler earlier in this turn may have unwatched it.
+            if key.fd in self._selector.get_map():
+                key.data()
+
+
+class Wakeups:
+    """Signals, as bytes on a descriptor that the loop watches (L1)."""
+
+    def __init__(self, numbers: Iterable[int]) -> None:
+        here, there = (end.detach() for end in socket.socketpair())
+        os.set_blocking(here, False)
+        os.set_blocking(there, False)
+        self.fd = here
+        signal.set_wakeup_fd(there, warn_on_full_buffer=False)
+        for number in numbers:
+            signal.signal(number, lambda number, frame: None)
+
+    def take(self) -> bytes:
+        """The numbers of the signals since the last time, in no more copies than fit."""
+        try:
+            return os.read(self.fd, 4096)
+        except BlockingIOError:
+            return b""
+
+
+class Outbox:
+    """Frames to the worker, one write a turn."""
+
+    def __init__(self) -> None:
+        self._frames: List[bytes] = []
+
+    def add(self, kind: int, payload: bytes) -> None:
+        self._frames.append(frames.encode(kind, payload))
+
+    def add_json(self, kind: int, value: Any) -> None:
+        self._frames.append(frames.encode_json(kind, value))
+
+    def flush(self) -> None:
+        if not self._frames:
+            return
+        rest = memoryview(b"".join(self._frames))
+        self._frames.clear()
+        while rest:
+            try:
+                rest = rest[os.write(_STDOUT, rest) :]
+            except BlockingIOError:  # Whoever made the pipe may have set it so.
+                select.select([], [_STDOUT], [])

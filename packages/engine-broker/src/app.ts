@@ -1,0 +1,99 @@
+/** The engine broker as one service: admin listener, containers with their sweep, the unix socket. */
+import { chmodSync, chownSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { dirname } from 'node:path';
+import {
+  AdminServer,
+  ConfigError,
+  createLogger,
+  Gauge,
+  newRegistry,
+  readSecret,
+  ServiceGroup,
+  serviceOf,
+  type Environment,
+  type Service,
+} from '@zerofleet/runtime';
+import { loadBrokerConfig, type BrokerConfig } from './config.js';
+import { Containers } from './containers.js';
+import { DockerEngine } from './docker-engine.js';
+import { newBrokerServer } from './server.js';
+
+const SWEEP_EVERY_MS = 10_000;
+
+/** The seccomp profile, compact. A broker without it makes no container at all. Throws ConfigError. */
+const readSeccomp = (path: string): string => {
+  try {
+    return JSON.stringify(JSON.parse(readFileSync(path, 'utf8')));
+  } catch {
+    throw new ConfigError('ZF_SECCOMP_FILE is not a readable JSON file');
+  }
+};
+
+/** Builds the engine broker from `env`. Throws ConfigError. */
+export const buildBroker = (env: Environment): Service => {
+  const config = loadBrokerConfig(env);
+  const log = createLogger('engine-broker', config.logLevel);
+  const token = readSecret(config.tokenFile, 'ZF_BROKER_TOKEN_FILE');
+  if (token === '') throw new ConfigError('ZF_BROKER_TOKEN_FILE is empty');
+  const engine = new DockerEngine(config.dockerSocket);
+  const containers = new Containers({
+    engine,
+    broker: config.node,
+    seccomp: readSeccomp(config.seccompFile),
+    startsMax: config.startsMax,
+    containersMax: config.containersMax,
+    log,
+  });
+  const images = config.images.split(',').map((image) => image.trim());
+  const server = newBrokerServer({ token, images, containers, engine, log });
+  const registry = newRegistry();
+  new Gauge({
+    name: 'zf_broker_containers',
+    help: 'Tool containers of this broker',
+    registers: [registry],
+    collect() {
+      this.set(containers.size);
+    },
+  });
+  let listening = false;
+  const admin = new AdminServer({
+    host: config.adminHost,
+    port: config.adminPort,
+    registry,
+    readiness: () => ({ ready: listening, details: { containers: containers.size } }),
+  });
+  const socket = serviceOf(
+    async () => {
+      await listenOn(server, config);
+      listening = true;
+      log.info({ socket: config.socket, images, admin: admin.port }, 'broker_listening');
+    },
+    () => server.close(),
+  );
+  return new ServiceGroup([admin, sweeping(containers, log), socket]);
+};
+
+/** Sweeps at start, every 10 s, and last of all when the broker stops. */
+const sweeping = (containers: Containers, log: ReturnType<typeof createLogger>): Service => {
+  let timer: NodeJS.Timeout | undefined;
+  const sweep = (): Promise<void> =>
+    containers.sweep().catch((error: Error) => log.warn({ error: error.message }, 'sweep_failed'));
+  return serviceOf(
+    async () => {
+      await sweep();
+      timer = setInterval(() => void sweep(), SWEEP_EVERY_MS);
+    },
+    async () => {
+      clearInterval(timer);
+      await containers.close();
+    },
+  );
+};
+
+const listenOn = async (server: ReturnType<typeof newBrokerServer>, config: BrokerConfig): Promise<void> => {
+  mkdirSync(dirname(config.socket), { recursive: true });
+  rmSync(config.socket, { force: true });
+  await server.listen({ path: config.socket });
+  if (config.socketGid !== 0) chownSync(config.socket, -1, config.socketGid);
+  chmodSync(config.socket, config.socketGid === 0 ? 0o600 : 0o660);
+};

@@ -1,0 +1,84 @@
+/**
+ * The one place where a container's create body is made. Nothing in it comes from a caller but the pool spec's numbers
+ * and an image reference that is on the list.
+ *
+ * B1  No bind, no device, no capability beyond SETUID, SETGID and KILL for the supervisor, no network, no log on the host.
+ * B2  Everything a job can fill has a size: memory (without swap), pids, work, tmp, shm, open files.
+ * B3  StdinOnce: when the attach ends, whoever held it, the container's stdin ends and the runner with it.
+ */
+import type { PoolSpec } from '@zerofleet/model';
+import { CONTAINER_LABEL, TOOL_ROLE } from '@zerofleet/protocol';
+import type { ContainerCreateOptions } from 'dockerode';
+
+/** Uid and gid of the user `tool` in tool images. */
+const JOB_UID = 10_001;
+const NANO_CPUS_PER_MILLI = 1_000_000;
+const MIB = 1024 ** 2;
+const SHM_MIB = 16;
+const OPEN_FILES = 1_024;
+
+/** Who a container belongs to. */
+export interface Owner {
+  readonly worker: string;
+  readonly boot: string;
+}
+
+export const createBody = (options: {
+  readonly pool: PoolSpec;
+  readonly poolKey: string;
+  readonly owner: Owner;
+  /** This broker's name. */
+  readonly broker: string;
+  /** The seccomp profile as JSON text. */
+  readonly seccomp: string;
+}): ContainerCreateOptions => {
+  const { pool, owner } = options;
+  const { resources } = pool;
+  const memory = resources.memoryMiB * MIB;
+  const userTmpfs = `rw,nosuid,nodev,uid=${JOB_UID},gid=${JOB_UID},mode=0700`;
+  return {
+    Image: pool.image,
+    Labels: {
+      [CONTAINER_LABEL.role]: TOOL_ROLE,
+      [CONTAINER_LABEL.broker]: options.broker,
+      [CONTAINER_LABEL.worker]: owner.worker,
+      [CONTAINER_LABEL.boot]: owner.boot,
+      [CONTAINER_LABEL.pool]: options.poolKey,
+    },
+    Tty: false,
+    OpenStdin: true,
+    StdinOnce: true,
+    AttachStdin: true,
+    AttachStdout: true,
+    AttachStderr: true,
+    StopTimeout: 1,
+    NetworkDisabled: true,
+    HostConfig: {
+      NetworkMode: 'none',
+      Init: true,
+      AutoRemove: true,
+      RestartPolicy: { Name: '' },
+      LogConfig: { Type: 'none', Config: {} },
+      ReadonlyRootfs: true,
+      CapDrop: ['ALL'],
+      CapAdd: ['SETUID', 'SETGID', 'KILL'],
+      SecurityOpt: ['no-new-privileges:true', `seccomp=${options.seccomp}`],
+      Tmpfs: {
+        '/work': `${userTmpfs},size=${resources.workMiB}m`,
+        '/tmp': `rw,nosuid,nodev,mode=1777,size=${resources.tmpMiB}m`,
+      },
+      ShmSize: SHM_MIB * MIB,
+      Memory: memory,
+      MemorySwap: memory,
+      NanoCpus: resources.cpuMilli * NANO_CPUS_PER_MILLI,
+      PidsLimit: resources.pids,
+      Ulimits: [
+        { Name: 'nofile', Soft: OPEN_FILES, Hard: OPEN_FILES },
+        { Name: 'core', Soft: 0, Hard: 0 },
+      ],
+      IpcMode: 'private',
+      OomScoreAdj: 500,
+      ...(pool.runtime === 'runc' ? {} : { Runtime: pool.runtime }),
+    },
+  };
+};

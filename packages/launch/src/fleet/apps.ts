@@ -1,0 +1,84 @@
+/** Coordinator, worker and engine broker as child processes: their environment, nothing else. */
+import type { ExecutionMode } from '@zerofleet/model';
+import { join } from 'node:path';
+import { DEFINITIONS, RUNNER, SECCOMP, ensureFolder, entryOf } from '../paths.js';
+import type { NatsPlan, RedisPlan } from './brokers.js';
+import type { PartSpec } from './part.js';
+import { answersOk } from './status.js';
+
+const READY_MS = 60_000;
+
+export interface AppsPlan {
+  readonly mode: ExecutionMode;
+  /** The tool image's reference. */
+  readonly image: string;
+  readonly folder: string;
+  readonly logs: string;
+  readonly env: NodeJS.ProcessEnv;
+  readonly ports: { readonly api: number; readonly coordinator: number; readonly worker: number; readonly broker: number };
+  readonly nats: NatsPlan;
+  readonly redis: RedisPlan;
+  readonly tenantsFile: string;
+  readonly tokenFile: string;
+  /** What the broker's tool containers are labelled with. */
+  readonly brokerName: string;
+}
+
+/** The apps' processes in the order of their start. */
+export const planApps = (plan: AppsPlan): readonly PartSpec[] => {
+  const spec = (name: string, entry: string, port: number, env: NodeJS.ProcessEnv, ready = '/healthz'): PartSpec => ({
+    name,
+    command: process.execPath,
+    args: [entryOf(entry)],
+    env: { ...plan.env, ZF_ADMIN_HOST: '127.0.0.1', ZF_ADMIN_PORT: String(port), ...env },
+    logFile: join(plan.logs, `${name}.log`),
+    ready: () => answersOk(`http://127.0.0.1:${port}${ready}`),
+    readyMs: READY_MS,
+  });
+  const socket = join(plan.folder, 'broker.sock');
+  const coordinator = spec('coordinator', 'coordinator', plan.ports.coordinator, {
+    ...natsEnv(plan),
+    ZF_REDIS_URL: plan.redis.url,
+    ZF_REDIS_PASSWORD_FILE: plan.redis.passwordFile,
+    ZF_NATS_MONITOR_URL: plan.nats.monitorUrl,
+    ZF_API_HOST: '127.0.0.1',
+    ZF_API_PORT: String(plan.ports.api),
+    ZF_TENANTS_FILE: plan.tenantsFile,
+    ZF_TOOLS_DIR: DEFINITIONS,
+    ZF_IMAGE_TOOLS: plan.image,
+    ZF_EXECUTION_MODE: plan.mode,
+  }, '/readyz');
+  const worker = spec('worker', 'worker', plan.ports.worker, {
+    ...natsEnv(plan),
+    ZF_WORKER_ID: 'embedded',
+    ZF_EXECUTION_MODE: plan.mode,
+    ZF_TOOLS_DIR: DEFINITIONS,
+    ZF_IMAGE_TOOLS: plan.image,
+    ...(plan.mode === 'process' ? processEnv(plan) : { ZF_BROKER_SOCKET: socket, ZF_BROKER_TOKEN_FILE: plan.tokenFile }),
+  });
+  if (plan.mode === 'process') return [coordinator, worker];
+  const broker = spec('broker', 'engine-broker', plan.ports.broker, {
+    ZF_BROKER_SOCKET: socket,
+    ZF_BROKER_TOKEN_FILE: plan.tokenFile,
+    ZF_DOCKER_SOCKET: dockerSocket(plan.env['DOCKER_HOST']),
+    ZF_BROKER_IMAGES: plan.image,
+    ZF_NODE: plan.brokerName,
+    ZF_SECCOMP_FILE: SECCOMP,
+  });
+  return [coordinator, broker, worker];
+};
+
+const natsEnv = (plan: AppsPlan): NodeJS.ProcessEnv => ({
+  ZF_NATS_URL: plan.nats.url,
+  ZF_NATS_USER: 'zerofleet',
+  ZF_NATS_PASSWORD_FILE: plan.nats.passwordFile,
+});
+
+const processEnv = (plan: AppsPlan): NodeJS.ProcessEnv => ({
+  ZF_RUNNER_DIR: RUNNER,
+  ZF_SCRATCH_DIR: ensureFolder(join(plan.folder, 'scratch')),
+});
+
+/** The socket of DOCKER_HOST when that is one, else the usual one. */
+const dockerSocket = (host: string | undefined): string =>
+  host?.startsWith('unix://') === true ? host.slice('unix://'.length) : '/var/run/docker.sock';

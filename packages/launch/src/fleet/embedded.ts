@@ -1,0 +1,165 @@
+/** A whole fleet on loopback: real NATS and Redis, engine broker, coordinator and worker as child processes. */
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { isAbsolute, join, resolve } from 'node:path';
+import { LaunchError } from '../errors.js';
+import { until } from '../exec.js';
+import { whyNoEngine } from '../host/engine.js';
+import { engineAnswers } from '../host/docker.js';
+import { ensureNats } from '../host/nats.js';
+import { LAUNCH_ID } from '../host/processes.js';
+import { ensurePython } from '../host/python.js';
+import { ensureRedis } from '../host/redis.js';
+import { ensureImages, referenceOf } from '../images/build.js';
+import { newApiKey, newPassword, tenantsFile, writeSecret, type TenantKey } from '../keys.js';
+import { say, step, warn } from '../output.js';
+import { ensureFolder } from '../paths.js';
+import { freePort, portFrom } from '../ports.js';
+import type { Session } from '../session.js';
+import { planApps } from './apps.js';
+import { planNats, planRedis } from './brokers.js';
+import type { Fleet } from './fleet.js';
+import { Part } from './part.js';
+import { statusOf } from './status.js';
+
+const API_PORT = 8080;
+const READY_MS = 60_000;
+
+export type PartName = 'nats' | 'redis' | 'broker' | 'coordinator' | 'worker';
+
+export interface EmbeddedOptions {
+  /** Where data stays; default a temp folder that goes with the fleet. */
+  readonly data?: string;
+  /** The API's port; default the first free one from 8080. */
+  readonly port?: number;
+  readonly tenants?: readonly string[];
+  /** Keys of earlier runs, by tenant, so that they stay valid. */
+  readonly keys?: readonly TenantKey[];
+  /** Default `warm` when a Docker engine answers, else `process`. */
+  readonly mode?: 'warm' | 'oneshot' | 'process';
+  /** Further environment of coordinator and worker, such as ZF_LOG_LEVEL. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Takes lines about parts that end and start again; default the terminal. */
+  readonly report?: (line: string) => void;
+}
+
+/** A fleet of child processes. */
+export interface EmbeddedFleet extends Fleet {
+  /** Every part, in the order of their start; `broker` is missing in execution mode `process`. */
+  readonly parts: ReadonlyMap<PartName, Part>;
+  /** Admin listeners' base URLs. */
+  readonly adminUrls: Readonly<Record<'coordinator' | 'worker', string>> & { readonly broker?: string };
+  /** NATS and Redis, for tests that look at them directly. */
+  readonly nats: { readonly url: string; readonly user: string; readonly passwordFile: string; readonly synced: boolean };
+  readonly redis: { readonly url: string; readonly passwordFile: string };
+  readonly folder: string;
+  readonly logs: string;
+  /** The part of that name. Throws LaunchError when this fleet has none. */
+  part(name: PartName): Part;
+  /** Waits until the API answers and a worker is ready. */
+  ready(timeoutMs?: number): Promise<boolean>;
+}
+
+/** Starts a fleet; everything it makes goes when `session` ends. Throws LaunchError. */
+export const startEmbedded = async (session: Session, options: EmbeddedOptions = {}): Promise<EmbeddedFleet> => {
+  const mode = options.mode ?? (await defaultMode());
+  const report = options.report ?? ((line: string) => say(`  ${line}`));
+  const nats = await step('NATS server', () => ensureNats());
+  const redis = await step('Redis server', () => ensureRedis());
+  if (mode === 'process') await ensurePython();
+  const images = mode === 'process' ? undefined : await ensureImages(session, ['base-node', 'tools']);
+  const image = images === undefined ? 'tools' : referenceOf(images, 'tools');
+  const folder = makeFolder(session, options.data);
+  const logs = ensureFolder(join(folder, 'logs'), 0o700);
+  const env = { ...inherited(), [LAUNCH_ID]: session.launchId };
+  const tenants = (options.tenants ?? ['demo']).map(
+    (tenant): TenantKey => options.keys?.find((key) => key.tenant === tenant) ?? { tenant, apiKey: newApiKey() },
+  );
+  const first = tenants[0];
+  if (first === undefined) throw new LaunchError('a fleet needs at least one tenant');
+  const natsPlan = await planNats(nats, { folder, logs, env });
+  const redisPlan = await planRedis(redis, { folder, logs, env });
+  const ports = {
+    api: options.port ?? (await portFrom(API_PORT)),
+    coordinator: await freePort(),
+    worker: await freePort(),
+    broker: await freePort(),
+  };
+  const brokerName = `embedded-${session.launchId}`;
+  const apps = planApps({
+    mode, image, folder, logs, ports, brokerName,
+    env: { ...env, ...options.env },
+    nats: natsPlan,
+    redis: redisPlan,
+    tenantsFile: writeSecret(join(folder, 'tenants.json'), tenantsFile(tenants)),
+    tokenFile: writeSecret(join(folder, 'broker.token'), newPassword()),
+  });
+  const specs = [natsPlan.spec, redisPlan.spec, ...apps];
+  const parts = new Map(specs.map((spec) => [spec.name as PartName, new Part(spec, report)]));
+  if (mode !== 'process') session.make({ kind: 'tool-containers', broker: brokerName });
+  session.make({ kind: 'processes', launchId: session.launchId });
+  const stop = async (): Promise<void> => {
+    for (const part of [...parts.values()].reverse()) await part.stop();
+  };
+  session.atEnd('the fleet', stop);
+  const apiUrl = `http://127.0.0.1:${ports.api}`;
+  const ready = (timeoutMs = READY_MS): Promise<boolean> =>
+    until(async () => ((await statusOf(apiUrl, first.apiKey))?.workers.ready ?? 0) > 0, {
+      timeoutMs, everyMs: 50, signal: session.signal,
+    });
+  await step('fleet', async (progress) => {
+    for (const part of parts.values()) {
+      progress(part.name);
+      session.check();
+      await part.start(session.signal);
+    }
+    if (await ready()) return;
+    session.check();
+    throw new LaunchError(`no worker was ready after ${READY_MS / 1000} s; the logs are in ${logs}`);
+  });
+  const adminUrl = (port: number): string => `http://127.0.0.1:${port}`;
+  return {
+    mode, apiUrl, apiKey: first.apiKey, tenants, parts, folder, logs, ready, stop,
+    adminUrls: {
+      coordinator: adminUrl(ports.coordinator),
+      worker: adminUrl(ports.worker),
+      ...(mode === 'process' ? {} : { broker: adminUrl(ports.broker) }),
+    },
+    nats: { url: natsPlan.url, user: 'zerofleet', passwordFile: natsPlan.passwordFile, synced: nats.synced },
+    redis: { url: redisPlan.url, passwordFile: redisPlan.passwordFile },
+    part: (name) => {
+      const part = parts.get(name);
+      if (part === undefined) throw new LaunchError(`this fleet has no ${name}: its execution mode is ${mode}`);
+      return part;
+    },
+  };
+};
+
+/** `warm` where a Docker engine answers; otherwise `process`, with a plain warning. */
+const defaultMode = async (): Promise<'warm' | 'process'> => {
+  if (await engineAnswers()) return 'warm';
+  warn(`${(await whyNoEngine()) ?? 'no Docker engine runs; npm start -- --swarm starts one'}.`);
+  warn('jobs run as plain subprocesses of this machine: that isolates little, so run only code that you trust.');
+  return 'process';
+};
+
+const makeFolder = (session: Session, data: string | undefined): string => {
+  if (data !== undefined) return ensureFolder(isAbsolute(data) ? data : resolve(data));
+  session.check();
+  const folder = mkdtempSync(join(tmpdir(), 'zerofleet-'));
+  // Jobs run as another user when we are root, and their folders are in here.
+  chmodSync(folder, 0o711);
+  try {
+    session.make({ kind: 'folder', path: folder });
+  } catch (error) {
+    rmSync(folder, { recursive: true, force: true });
+    throw error;
+  }
+  return folder;
+};
+
+/** The few variables that child processes take from the launcher's own environment. */
+const inherited = (): NodeJS.ProcessEnv => {
+  const names = ['PATH', 'HOME', 'LANG', 'TZ', 'TMPDIR', 'DOCKER_HOST', 'ZF_LOG_LEVEL'];
+  return Object.fromEntries(names.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])));
+};

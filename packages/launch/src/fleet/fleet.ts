@@ -1,0 +1,14 @@
+/** What every running fleet offers, embedded or on a Swarm. */
+import type { ExecutionMode } from '@zerofleet/model';
+import type { TenantKey } from '../keys.js';
+
+export interface Fleet {
+  readonly mode: ExecutionMode;
+  /** Base URL of the tenant API. */
+  readonly apiUrl: string;
+  /** The first tenant's key. */
+  readonly apiKey: string;
+  readonly tenants: readonly TenantKey[];
+  /** Ends the fleet; safe to call more than once. */
+  stop(): Promise<void>;
+}

@@ -1,0 +1,18 @@
+/** Runs a fleet from code, as `npm start` does: for end-to-end and chaos tests, load tests and benches. */
+export { LaunchError, Interrupted } from './errors.js';
+export { Session, recover } from './session.js';
+export { type Fleet } from './fleet/fleet.js';
+export { startEmbedded, type EmbeddedFleet, type EmbeddedOptions, type PartName } from './fleet/embedded.js';
+export { Part } from './fleet/part.js';
+export { deploySwarm, type SwarmFleet, type SwarmOptions, type SwarmService } from './swarm/deploy.js';
+export { containerOf, killService, probe, servicesOf, type ServiceState } from './swarm/stack.js';
+export { readLedger } from './swarm/ledger.js';
+export { ensureEngine, whyNoEngine } from './host/engine.js';
+export { docker, engineAnswers } from './host/docker.js';
+export { ensureNats, type NatsBinary } from './host/nats.js';
+export { ensureRedis } from './host/redis.js';
+export { ensurePython } from './host/python.js';
+export { ensureImages, imagesEnv, planImages, referenceOf, type ImageName, type Images } from './images/build.js';
+export { coldLatencies, median, warmLatencies } from './samples/latency.js';
+export { hashOfKey, newApiKey, tenantEntry, tenantsFile, type TenantKey } from './keys.js';
+export { ROOT } from './paths.js';

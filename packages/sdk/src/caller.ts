@@ -1,0 +1,185 @@
+/**
+ * One call on a fleet of several URLs.
+ *
+ * F1  A call that may be repeated goes on to the next URL after any failure to connect, a broken answer or a 502, 503
+ *     or 504; after a round of all URLs it pauses within its retry budget.
+ * F2  A submission goes on only where nothing can have been accepted: no connection was made, or the answer is a 503
+ *     whose code says so. Everything else that is no answer is SubmissionAmbiguousError.
+ * F3  The URL that answered last is asked first: one that is down is not tried by every call.
+ */
+import { refusalOf, jobIdIn } from './answers.js';
+import type { SdkClock } from './clock.js';
+import {
+  ProblemError,
+  SubmissionAmbiguousError,
+  UnreachableError,
+  wordsOf,
+  type UnexpectedAnswerError,
+} from './errors.js';
+import { exchange, type Answer, type ExchangeRequest, type Failure, type OpenStream } from './exchange.js';
+import { RetryBudget } from './retry-budget.js';
+
+/** Refusals of a submission that say nothing was accepted. */
+const NOT_ACCEPTED: ReadonlySet<string> = new Set([
+  'no_leader',
+  'queue_full',
+  'ledger_full',
+  'ledger_unavailable',
+]);
+/** Refusals that every coordinator would give: asking the next one at once is no use. */
+const FLEET_WIDE: ReadonlySet<string> = new Set(['queue_full', 'ledger_full']);
+const GATEWAY_TROUBLE: ReadonlySet<number> = new Set([502, 503, 504]);
+
+export interface CallerOptions {
+  readonly urls: readonly string[];
+  readonly headers: Readonly<Record<string, string>>;
+  readonly fetch: typeof fetch;
+  readonly clock: SdkClock;
+  /** Gives [0, 1). */
+  readonly random: () => number;
+  /** How long a call may spend on being tried again where the call says nothing, in ms. */
+  readonly retryBudgetMs: number;
+}
+
+export interface Call {
+  readonly method: 'GET' | 'POST';
+  /** Path and query, from `/v1` on. */
+  readonly path: string;
+  readonly body?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly timeoutMs: number;
+  readonly retryBudgetMs: number | undefined;
+  readonly stream: boolean;
+  readonly signal: AbortSignal | undefined;
+  /** F1 or F2. */
+  readonly repeatable: boolean;
+}
+
+/** What a call brought, and which URL gave it. */
+export interface Reply<T> {
+  readonly url: string;
+  readonly answer: T;
+}
+
+/** What one URL made of a call: its answer, or why there is none and how to go on. */
+type Try =
+  | { readonly kind: 'reply'; readonly reply: Reply<Answer | OpenStream> }
+  | {
+      readonly kind: 'next';
+      readonly error: Error;
+      readonly retryAfterMs: number | undefined;
+      readonly fleetWide: boolean;
+    };
+
+export class Caller {
+  private readonly options: CallerOptions;
+  /** Index of the URL that answered last. */
+  private first = 0;
+
+  constructor(options: CallerOptions) {
+    this.options = options;
+  }
+
+  /** A budget for one call, or for several that belong together. */
+  budget(budgetMs: number | undefined): RetryBudget {
+    const { clock, random, retryBudgetMs } = this.options;
+    return new RetryBudget(clock, random, budgetMs ?? retryBudgetMs);
+  }
+
+  /** The whole answer, below 300. Throws ProblemError, UnexpectedAnswerError, UnreachableError, SubmissionAmbiguousError. */
+  async answer(call: Call): Promise<Reply<Answer>> {
+    const { url, answer } = await this.call(call, this.budget(call.retryBudgetMs));
+    if (answer.kind === 'answer') return { url, answer };
+    answer.close();
+    throw new TypeError('a stream came for a call that asked for none');
+  }
+
+  /** As `answer`, for a call that may be answered by a stream. */
+  async call(call: Call, budget: RetryBudget): Promise<Reply<Answer | OpenStream>> {
+    for (;;) {
+      const end = await this.round(call);
+      if (end.kind === 'reply') return end.reply;
+      if (!(await budget.another(end.retryAfterMs, call.signal))) throw end.error;
+    }
+  }
+
+  /** Asks each URL once, the last good one first; ends early where the next would say the same. */
+  private async round(call: Call): Promise<Try> {
+    const { urls } = this.options;
+    let retryAfterMs: number | undefined;
+    const first = this.first;
+    for (let tried = 1; ; tried += 1) {
+      const index = (first + tried - 1) % urls.length;
+      const end = await this.tryOne(urls[index] as string, call);
+      if (end.kind === 'reply') {
+        this.first = index;
+        return end;
+      }
+      if (end.retryAfterMs !== undefined) retryAfterMs = Math.min(retryAfterMs ?? Infinity, end.retryAfterMs);
+      if (end.fleetWide || tried === urls.length) return { ...end, retryAfterMs };
+    }
+  }
+
+  private async tryOne(url: string, call: Call): Promise<Try> {
+    const answer = await exchange(this.options.fetch, this.options.clock, this.requestOf(url, call));
+    switch (answer.kind) {
+      case 'stream':
+        return { kind: 'reply', reply: { url, answer } };
+      case 'answer':
+        return answer.status < 300 && answer.status >= 200
+          ? { kind: 'reply', reply: { url, answer } }
+          : judge(url, call, answer);
+      case 'unsent':
+        return this.next(answer);
+      case 'broken':
+        if (call.repeatable) return this.next(answer);
+        throw new SubmissionAmbiguousError(wordsOf(answer.cause), jobIdIn(answer.location), answer.cause);
+    }
+  }
+
+  private next({ cause }: Failure): Try {
+    const error = new UnreachableError(this.options.urls, cause);
+    return { kind: 'next', error, retryAfterMs: undefined, fleetWide: false };
+  }
+
+  private requestOf(url: string, call: Call): ExchangeRequest {
+    const { method, path, body, timeoutMs, stream, signal } = call;
+    const headers = { ...this.options.headers, ...call.headers };
+    return {
+      method,
+      url: `${url}${path}`,
+      headers,
+      timeoutMs,
+      stream,
+      signal,
+      ...(body === undefined ? {} : { body }),
+    };
+  }
+}
+
+/** What a refusal means for a call: F1 and F2. Throws the refusal where the call ends with it. */
+const judge = (url: string, call: Call, answer: Answer): Try => {
+  const error = refusalOf(url, answer);
+  const next = (fleetWide: boolean): Try => ({
+    kind: 'next',
+    error,
+    retryAfterMs: error instanceof ProblemError ? error.retryAfterMs : undefined,
+    fleetWide,
+  });
+  if (call.repeatable) {
+    if (GATEWAY_TROUBLE.has(answer.status)) return next(false);
+    throw error;
+  }
+  if (error instanceof ProblemError && error.status === 503 && NOT_ACCEPTED.has(error.code))
+    return next(FLEET_WIDE.has(error.code));
+  throw submissionEnd(error, answer);
+};
+
+/** A refused submission: named by its problem unless the job may have been accepted all the same. */
+const submissionEnd = (error: ProblemError | UnexpectedAnswerError, answer: Answer): Error => {
+  const jobId = jobIdIn(answer.headers.get('location'));
+  const unclear =
+    jobId !== undefined ||
+    (error instanceof ProblemError ? error.code === 'acceptance_unknown' : error.status >= 500);
+  return unclear ? new SubmissionAmbiguousError(error.message, jobId, error) : error;
+};

@@ -1,0 +1,206 @@
+/**
+ * The tenant API, one method a route.
+ *
+ * C1  Everything but `submit` may be repeated and fails over between the URLs; `submit` is never sent again once it
+ *     may have been accepted (caller.ts, F1 and F2).
+ * C2  Every wait has an end: a request's own time limit, the retry budget of the call, the caller's signal.
+ */
+import { WAIT_MS_MAX } from '@zerofleet/model';
+import {
+  FINAL_STAGES,
+  type JobStreamEvent,
+  type JobView,
+  type StatusView,
+  type Submit,
+  type ToolView,
+} from '@zerofleet/protocol';
+import { jobIdIn, jobOf, statusOf, toolsOf } from './answers.js';
+import { Caller, type Call } from './caller.js';
+import { systemClock, type SdkClock } from './clock.js';
+import { BadOptionError, SubmissionAmbiguousError, wordsOf } from './errors.js';
+import { eventStream } from './event-stream.js';
+
+/** A request's time limit where nothing is waited for, in ms. */
+const REQUEST_MS_DEFAULT = 30_000;
+const RETRY_BUDGET_MS_DEFAULT = 15_000;
+/** One long poll of `wait`, in ms. */
+const POLL_MS = 30_000;
+const URLS_MAX = 16;
+
+export interface ClientOptions {
+  /** Base URLs of the coordinators, such as `http://127.0.0.1:8080`; 1 to 16. */
+  readonly urls: readonly string[];
+  readonly apiKey: string;
+  /** How long a call may spend on being tried again, in ms; 0 tries once. */
+  readonly retryBudgetMs?: number;
+  /** A request's time limit, its wait apart, in ms. */
+  readonly requestTimeoutMs?: number;
+  readonly fetch?: typeof fetch;
+  readonly clock?: SdkClock;
+  /** Gives [0, 1); spreads the pauses between tries. */
+  readonly random?: () => number;
+}
+
+export interface CallOptions {
+  readonly signal?: AbortSignal;
+  /** As in ClientOptions, for this call. */
+  readonly retryBudgetMs?: number;
+}
+
+export interface SubmitOptions extends CallOptions {
+  /** Waits so long for the outcome, in ms; at most 60,000. */
+  readonly waitMs?: number;
+}
+
+export interface WaitOptions extends CallOptions {
+  /** Gives up after so long, in ms; without it there is no end but the job's. */
+  readonly timeoutMs?: number;
+}
+
+export interface EventsOptions extends CallOptions {
+  /** Goes on behind the output event of this id (`attempt:offset`). */
+  readonly lastEventId?: string;
+}
+
+export class ZerofleetClient {
+  private readonly caller: Caller;
+  private readonly clock: SdkClock;
+  private readonly requestMs: number;
+
+  /** Throws BadOptionError for options that cannot work. */
+  constructor(options: ClientOptions) {
+    this.clock = options.clock ?? systemClock;
+    this.requestMs = options.requestTimeoutMs ?? REQUEST_MS_DEFAULT;
+    this.caller = new Caller({
+      urls: checkedUrls(options.urls),
+      headers: { authorization: `Bearer ${checkedKey(options.apiKey)}`, accept: 'application/json' },
+      fetch: options.fetch ?? fetch,
+      clock: this.clock,
+      random: options.random ?? Math.random,
+      retryBudgetMs: options.retryBudgetMs ?? RETRY_BUDGET_MS_DEFAULT,
+    });
+  }
+
+  /**
+   * Submits a job. The view is final only where `waitMs` was given and was long enough. Throws
+   * SubmissionAmbiguousError where the job may have been accepted and cannot be looked up.
+   */
+  async submit(submit: Submit, options: SubmitOptions = {}): Promise<JobView> {
+    try {
+      return await this.submitOnce(submit, options);
+    } catch (error) {
+      if (!(error instanceof SubmissionAmbiguousError) || error.jobId === undefined) throw error;
+      // The answer named the job: whether it is there settles the matter.
+      return this.get(error.jobId, options).catch(() => Promise.reject(error));
+    }
+  }
+
+  /** The job as it stands, or as it stands when it is final or `waitMs` is over. */
+  async get(id: string, options: SubmitOptions = {}): Promise<JobView> {
+    const waitMs = bounded(options.waitMs);
+    const path = `/v1/jobs/${encodeURIComponent(id)}${waitQuery(waitMs)}`;
+    const { url, answer } = await this.caller.answer(this.request('GET', path, waitMs, options));
+    return jobOf(url, answer);
+  }
+
+  /** The job once it is final; as it stands when `timeoutMs` is over before. */
+  async wait(id: string, options: WaitOptions = {}): Promise<JobView> {
+    const endsAtMs = this.clock.nowMs() + (options.timeoutMs ?? Infinity);
+    const early = this.caller.budget(Infinity);
+    for (;;) {
+      const began = this.clock.nowMs();
+      const waitMs = Math.max(0, Math.min(POLL_MS, Math.ceil(endsAtMs - began)));
+      const job = await this.get(id, { ...options, waitMs });
+      const now = this.clock.nowMs();
+      if (FINAL_STAGES.has(job.stage) || now >= endsAtMs) return job;
+      // A coordinator that does not lead answers at once: it must not be asked in a tight loop.
+      if (now - began >= waitMs) early.reset();
+      else if (!(await early.another(undefined, options.signal))) early.reset();
+    }
+  }
+
+  /**
+   * The job's states and output, until it is final. A lost connection is taken up again where it broke, so each byte
+   * comes exactly once. Throws StreamBrokenError when that fails for longer than the retry budget.
+   */
+  events(id: string, options: EventsOptions = {}): AsyncIterable<JobStreamEvent> {
+    const { signal, retryBudgetMs, lastEventId } = options;
+    return eventStream({
+      caller: this.caller,
+      clock: this.clock,
+      call: { ...this.request('GET', `/v1/jobs/${encodeURIComponent(id)}/events`, 0, options), stream: true },
+      budget: this.caller.budget(retryBudgetMs),
+      lastEventId,
+      signal,
+    });
+  }
+
+  /** Asks for the job's end; what it is then called is in its outcome. A final job stays as it is. */
+  async cancel(id: string, options: CallOptions = {}): Promise<JobView> {
+    const path = `/v1/jobs/${encodeURIComponent(id)}/cancel`;
+    const { url, answer } = await this.caller.answer(this.request('POST', path, 0, options));
+    return jobOf(url, answer);
+  }
+
+  /** The tools there are. */
+  async tools(options: CallOptions = {}): Promise<ToolView[]> {
+    const { url, answer } = await this.caller.answer(this.request('GET', '/v1/tools', 0, options));
+    return toolsOf(url, answer);
+  }
+
+  /** The fleet, and the caller's own jobs. */
+  async status(options: CallOptions = {}): Promise<StatusView> {
+    const { url, answer } = await this.caller.answer(this.request('GET', '/v1/status', 0, options));
+    return statusOf(url, answer);
+  }
+
+  private async submitOnce(submit: Submit, options: SubmitOptions): Promise<JobView> {
+    const waitMs = bounded(options.waitMs);
+    const { url, answer } = await this.caller.answer({
+      ...this.request('POST', `/v1/jobs${waitQuery(waitMs)}`, waitMs, options),
+      body: JSON.stringify(submit),
+      headers: { 'content-type': 'application/json' },
+      repeatable: false,
+    });
+    try {
+      return jobOf(url, answer);
+    } catch (error) {
+      throw new SubmissionAmbiguousError(wordsOf(error), jobIdIn(answer.headers.get('location')), error);
+    }
+  }
+
+  private request(method: Call['method'], path: string, waitMs: number, options: CallOptions): Call {
+    const { signal, retryBudgetMs } = options;
+    return {
+      method,
+      path,
+      timeoutMs: this.requestMs + waitMs,
+      retryBudgetMs,
+      stream: false,
+      signal,
+      repeatable: true,
+    };
+  }
+}
+
+const bounded = (waitMs = 0): number => Math.max(0, Math.min(WAIT_MS_MAX, Math.ceil(waitMs)));
+
+const waitQuery = (waitMs: number): string => (waitMs === 0 ? '' : `?wait=${waitMs}ms`);
+
+const checkedUrls = (urls: readonly string[]): string[] => {
+  if (urls.length === 0 || urls.length > URLS_MAX)
+    throw new BadOptionError(`1 to ${URLS_MAX} URLs are needed, not ${urls.length}`);
+  return urls.map((text) => {
+    const url = URL.canParse(text) ? new URL(text) : undefined;
+    if (url === undefined || !['http:', 'https:'].includes(url.protocol))
+      throw new BadOptionError(`'${text}' is not an http or https URL`);
+    if (url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== '')
+      throw new BadOptionError(`the URL of ${url.host} may hold a host, a port and a path only`);
+    return `${url.origin}${url.pathname.replace(/\/+$/, '')}`;
+  });
+};
+
+const checkedKey = (key: string): string => {
+  if (/^[\x21-\x7e]{1,256}$/.test(key)) return key;
+  throw new BadOptionError('the API key must be 1 to 256 visible ASCII characters');
+};

@@ -1,0 +1,21 @@
+/** The tenant API as a client: submit, wait, stream, cancel. No dependency but Node's own fetch. */
+export {
+  ZerofleetClient,
+  type CallOptions,
+  type ClientOptions,
+  type EventsOptions,
+  type SubmitOptions,
+  type WaitOptions,
+} from './client.js';
+export { systemClock, type Cancel, type SdkClock } from './clock.js';
+export {
+  BadOptionError,
+  ProblemError,
+  StreamBrokenError,
+  SubmissionAmbiguousError,
+  UnexpectedAnswerError,
+  UnreachableError,
+  ZerofleetError,
+  type SdkErrorCode,
+} from './errors.js';
+export { collectOutput, type CollectedOutput } from './output.js';

@@ -1,0 +1,169 @@
+/** The worker as one service: admin listener, NATS, pool, attempts. */
+import { poolKeyOf, type PoolSpec, type ShardId, type ToolDefinition, type WorkerId } from '@zerofleet/model';
+import { encodeJson, MESSAGES_VERSION, shardNames, type Output } from '@zerofleet/protocol';
+import {
+  AdminServer,
+  connectNats,
+  createLogger,
+  natsBlobStore,
+  newBootId,
+  newRegistry,
+  readSecret,
+  readToolDefinitions,
+  ServiceGroup,
+  serviceOf,
+  systemClock,
+  type Environment,
+  type Logger,
+  type NatsLink,
+  type Readiness,
+  type Service,
+} from '@zerofleet/runtime';
+import { Attempts } from './attempt/attempts.js';
+import { loadWorkerConfig, type WorkerConfig } from './config.js';
+import { BrokerEngine } from './engine/broker-engine.js';
+import { ProcessEngine } from './engine/process-engine.js';
+import type { ToolEngine } from './engine/tool-engine.js';
+import { PoolDriver } from './pool/pool-driver.js';
+import { PoolMetrics } from './pool/pool-metrics.js';
+import { sendDone, Worker } from './worker.js';
+
+/** A pool a key, with the configured stock; a fresh container a job needs none. */
+const stocksOf = (tools: readonly ToolDefinition[], config: WorkerConfig): { spec: PoolSpec; stock: number }[] => {
+  const specs = new Map(tools.map((tool) => [poolKeyOf(tool.pool), tool.pool]));
+  const stock = config.executionMode === 'oneshot' ? 0 : config.warmPerPool;
+  return [...specs.values()].map((spec) => ({ spec, stock }));
+};
+
+const engineOf = (config: WorkerConfig, boot: ReturnType<typeof newBootId>, log: Logger): ToolEngine => {
+  if (config.executionMode !== 'process')
+    return new BrokerEngine({
+      socketPath: config.brokerSocket,
+      token: readSecret(config.brokerTokenFile, 'ZF_BROKER_TOKEN_FILE'),
+      worker: config.workerId as WorkerId,
+      boot,
+    });
+  const isRoot = process.getuid?.() === 0;
+  log.warn({ ownUser: isRoot }, 'process_mode_isolates_little');
+  const { runnerDir, scratchDir, uidBase } = config;
+  return new ProcessEngine({ runnerDir, scratchDir, uidBase: isRoot ? uidBase : undefined });
+};
+
+/** Builds the worker from `env`. Throws ConfigError. */
+export const buildWorker = (env: Environment): Service => {
+  const config = loadWorkerConfig(env);
+  const boot = newBootId();
+  const log = createLogger('worker', config.logLevel).child({ shard: config.shard, worker: config.workerId, boot });
+  const tools = readToolDefinitions(config.toolsDir, new Map([['tools', config.imageTools]]));
+  const registry = newRegistry();
+  let running: Running | undefined;
+  const admin = new AdminServer({
+    host: config.adminHost,
+    port: config.adminPort,
+    registry,
+    readiness: () => running?.readiness() ?? { ready: false, details: { nats: false } },
+  });
+  const metrics = new PoolMetrics(registry, () => running?.pool.counts() ?? []);
+  const engine = engineOf(config, boot, log);
+  const body = serviceOf(
+    async () => {
+      const link = await connectNats(config, `worker ${config.workerId}`, log);
+      running = new Running({ config, boot, log, stocks: stocksOf(tools, config), engine, metrics, link });
+      await running.start();
+      log.info({ mode: config.executionMode, admin: admin.port }, 'worker_running');
+    },
+    async () => running?.stop(),
+  );
+  return new ServiceGroup([admin, body]);
+};
+
+/** What runs once NATS is there. */
+class Running implements Service {
+  readonly pool: PoolDriver;
+  private readonly attempts: Attempts;
+  private readonly worker: Worker;
+  private readonly link: NatsLink;
+  private readonly drainMs: number;
+
+  constructor(options: {
+    readonly config: Readonly<WorkerConfig>;
+    readonly boot: ReturnType<typeof newBootId>;
+    readonly log: Logger;
+    readonly stocks: readonly { readonly spec: PoolSpec; readonly stock: number }[];
+    readonly engine: ToolEngine;
+    readonly metrics: PoolMetrics;
+    readonly link: NatsLink;
+  }) {
+    const { config, boot, log, link } = options;
+    const { connection } = link;
+    const names = shardNames(config.shard as ShardId);
+    const room = { cpuMilli: config.cpuMilli, memoryMiB: config.memoryMiB };
+    const worker = config.workerId as WorkerId;
+    const onChange = (): void => this.worker.changed();
+    this.link = link;
+    this.drainMs = config.drainMs;
+    this.pool = new PoolDriver({
+      engine: options.engine,
+      clock: systemClock,
+      log,
+      policy: {
+        budgetMiB: config.memoryMiB,
+        startsMax: config.startsMax,
+        idleMaxMs: config.reuseIdleMs,
+        ageMaxMs: config.reuseAgeMs,
+        usesMax: config.reuseUses,
+      },
+      stocks: options.stocks,
+      metrics: options.metrics,
+      onChange,
+    });
+    this.attempts = new Attempts({
+      pool: this.pool,
+      blobs: natsBlobStore(connection, names.blobs),
+      clock: systemClock,
+      log,
+      worker,
+      boot,
+      room,
+      publish: (id, attempt, chunks) => {
+        const output: Output = { v: MESSAGES_VERSION, id, attempt, chunks: [...chunks] };
+        if (!connection.isClosed()) connection.publish(names.output(id), encodeJson(output));
+      },
+      sendDone: sendDone(connection, names),
+      onChange,
+    });
+    this.worker = new Worker({
+      connection,
+      names,
+      worker,
+      boot,
+      mode: config.executionMode,
+      room,
+      clock: systemClock,
+      log,
+      attempts: this.attempts,
+      pool: this.pool,
+    });
+  }
+
+  async start(): Promise<void> {
+    this.pool.start();
+    await this.worker.start();
+  }
+
+  /** Drains: takes no more, hands back what has not run, lets the rest end within the grace. */
+  async stop(): Promise<void> {
+    const drained = this.attempts.drain(this.drainMs);
+    this.worker.say();
+    await drained;
+    await this.worker.stop();
+    await this.pool.close();
+    await this.link.connection.close().catch(() => undefined);
+  }
+
+  readiness(): Readiness {
+    const { trouble } = this.pool;
+    const ready = this.link.isConnected() && trouble === undefined && !this.attempts.isDraining;
+    return { ready, details: { nats: this.link.isConnected(), containers: trouble ?? 'ok', pools: this.pool.counts() } };
+  }
+}

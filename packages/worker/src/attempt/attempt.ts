@@ -1,0 +1,239 @@
+/**
+ * One attempt of a job at this worker, from its payload to its end.
+ *
+ * A1  Until GO is written the attempt can be handed back, and tried in another container; afterwards it ends here.
+ * A2  The kill ladder: TERM, 1 s, KILL, 0.5 s, destroy the container. Gone by the deadline and 3 s.
+ * A3  An end is one of: what the runner said, what the ladder did, what the container's death means. Never nothing.
+ */
+import {
+  INLINE_OUTCOME_BYTES_MAX,
+  RESULT_BYTES_MAX,
+  type AttemptReport,
+  type FailureCode,
+  type Outcome,
+  type OutputChunk,
+  type OutputRecord,
+  type Payload,
+} from '@zerofleet/model';
+import { encodeJson, type AttemptEnd, type RunJob } from '@zerofleet/protocol';
+import { pause, type BlobStore, type Cancel, type Clock, type Logger } from '@zerofleet/runtime';
+import type { PoolDriver, Slot } from '../pool/pool-driver.js';
+import type { Ended, RunEnd } from '../runner/runner-link.js';
+import type { RunnerResult } from '../runner/messages.js';
+import { LiveOutput } from './live-output.js';
+import { Spool } from './spool.js';
+
+/** A warm runner that does not acknowledge a RUN within this is replaced, in ms. Files take longer to write. */
+const ACK_WITHIN_MS = 250;
+const ACK_PER_FILE_MS = 100;
+/** Containers that may fail before GO until the job is given up. */
+const CONTAINER_TRIES = 3;
+const TERM_GRACE_MS = 1_000;
+const KILL_GRACE_MS = 500;
+/** Pause between two tries to store an outcome's blob, in ms: without it the outcome would be lost. */
+const STORE_RETRY_MS = 500;
+
+export interface AttemptTools {
+  readonly pool: PoolDriver;
+  readonly blobs: BlobStore;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly publish: (chunks: readonly OutputChunk[]) => void;
+}
+
+type StopReason = 'cancel' | 'drain' | 'kill';
+
+export class Attempt {
+  readonly job: RunJob;
+  readonly spool: Spool;
+  private readonly tools: AttemptTools;
+  private readonly live: LiveOutput;
+  private readonly abort = new AbortController();
+  private stopReason: StopReason | undefined;
+  private timedOut = false;
+  private slot: Slot | undefined;
+  private ran = false;
+  private ladder: Cancel = () => undefined;
+
+  constructor(job: RunJob, tools: AttemptTools) {
+    this.job = job;
+    this.tools = tools;
+    this.spool = new Spool(job.outputBytes);
+    this.live = new LiveOutput(this.spool, tools.clock, (chunks) => tools.publish(chunks));
+  }
+
+  /** Whether GO was written: from then on it ends here. */
+  get hasRun(): boolean {
+    return this.ran;
+  }
+
+  /** Runs it to its end. Never throws; resolves after the output was published. */
+  async run(): Promise<AttemptEnd> {
+    try {
+      return await this.attempt();
+    } catch (error) {
+      this.tools.log.error({ job: this.job.id, error: (error as Error).message }, 'attempt_broke');
+      return this.failed('start_failed', `the worker could not run it: ${(error as Error).message}`);
+    } finally {
+      this.ladder();
+    }
+  }
+
+  /**
+   * Ends it: `cancel` on the tenant's word, `drain` only if it has not run yet, `kill` whatever it does, because the
+   * worker stops or the job is not this attempt's any more.
+   */
+  stop(reason: StopReason): void {
+    if (reason === 'drain' && this.ran) return;
+    this.stopReason ??= reason;
+    this.abort.abort();
+    if (this.ran) this.climb();
+  }
+
+  private async attempt(): Promise<AttemptEnd> {
+    const payload = await this.loadPayload();
+    if (payload === undefined) return this.unrun();
+    const slot = await this.prepare(payload);
+    if (!('link' in slot)) return slot;
+    this.slot = slot;
+    this.ran = true;
+    const deadline = this.tools.clock.after(this.job.timeoutMs, () => {
+      this.timedOut = true;
+      this.climb();
+    });
+    const end = await slot.link.go({
+      started: () => undefined,
+      output: (stream, bytes) => {
+        this.spool.push(stream, bytes);
+        this.live.stir();
+      },
+    });
+    deadline();
+    this.ladder();
+    const again = this.job.mode !== 'oneshot' && this.job.reuse === 'tenant' && isClean(end) && this.stopReason === undefined;
+    void this.tools.pool.release(slot, again && !this.timedOut);
+    return this.conclude(end);
+  }
+
+  /** The payload, or undefined when the attempt was stopped meanwhile. */
+  private async loadPayload(): Promise<Payload | undefined> {
+    const { payload } = this.job;
+    if (payload.kind === 'inline') return this.abort.signal.aborted ? undefined : payload.payload;
+    for (let tries = 1; ; tries += 1) {
+      try {
+        const bytes = await this.tools.blobs.get(payload.blob);
+        return JSON.parse(Buffer.from(bytes).toString('utf8')) as Payload;
+      } catch (error) {
+        if (this.abort.signal.aborted) return undefined;
+        if (tries >= CONTAINER_TRIES) throw error;
+        await pause(this.tools.clock, STORE_RETRY_MS, this.abort.signal);
+      }
+    }
+  }
+
+  /** A container that has taken the job in and waits for GO, or the attempt's end. */
+  private async prepare(payload: Payload): Promise<Slot | AttemptEnd> {
+    let reason = '';
+    for (let tries = 0; tries < CONTAINER_TRIES; tries += 1) {
+      const claim = await this.tools.pool.claim(this.job.pool, this.job.tenant, this.job.id, this.abort.signal);
+      if (claim.kind === 'aborted') return this.unrun();
+      if (claim.kind === 'failed') return this.failed('start_failed', `no container could be started: ${claim.reason}`);
+      const offer = await this.offer(claim.slot, payload);
+      if (this.abort.signal.aborted) {
+        void this.tools.pool.release(claim.slot, false);
+        return this.unrun();
+      }
+      if (offer.kind === 'acked') return claim.slot;
+      void this.tools.pool.release(claim.slot, false);
+      if (offer.kind === 'refused') return this.failed('tool_error', `the runner refused the job: ${offer.nak.message}`);
+      reason = offer.reason;
+    }
+    return this.failed('start_failed', `${CONTAINER_TRIES} containers did not take the job: ${reason}`);
+  }
+
+  private async offer(slot: Slot, payload: Payload): ReturnType<Slot['link']['offer']> {
+    const { id, attempt, tool, timeoutMs, outputBytes } = this.job;
+    const withinMs = ACK_WITHIN_MS + payload.files.length * ACK_PER_FILE_MS;
+    const late = this.tools.clock.after(withinMs, () => void slot.link.destroy('gone', `no ACK within ${withinMs} ms`));
+    const limits = { timeoutMs, outputBytes, resultBytes: RESULT_BYTES_MAX };
+    const offer = await slot.link.offer({ job: id, attempt, tool, ...payload, limits });
+    late();
+    return offer;
+  }
+
+  /** Begins the kill ladder (A2), once. */
+  private climb(): void {
+    const { slot, tools } = this;
+    if (slot === undefined || this.climbing) return;
+    this.climbing = true;
+    slot.link.signal('TERM');
+    this.ladder = tools.clock.after(TERM_GRACE_MS, () => {
+      slot.link.signal('KILL');
+      this.ladder = tools.clock.after(KILL_GRACE_MS, () => void slot.link.destroy('gone', 'it did not end when killed'));
+    });
+  }
+
+  private climbing = false;
+
+  private async conclude(end: RunEnd): Promise<AttemptEnd> {
+    const output = await this.storeOutput();
+    const report: AttemptReport =
+      end.kind === 'result'
+        ? { value: end.result.value, exitCode: end.result.exitCode, usage: end.result.usage, output }
+        : { value: null, exitCode: null, usage: { wallMs: 0, cpuMs: 0, maxRssKiB: 0 }, output };
+    return { kind: 'outcome', outcome: this.outcomeOf(end, report) };
+  }
+
+  private outcomeOf(end: RunEnd, report: AttemptReport): Outcome {
+    if (end.kind === 'result' && end.result.ok) return { kind: 'succeeded', report };
+    if (this.stopReason === 'cancel') return { kind: 'cancelled', report };
+    if (this.timedOut) return { kind: 'timed_out', report };
+    const failure =
+      this.stopReason === 'kill'
+        ? { code: 'container_lost' as const, message: 'the worker was stopped while it ran' }
+        : end.kind === 'ended'
+          ? failureOfEnd(end)
+          : failureOfResult(end.result);
+    return { kind: 'failed', failure, report };
+  }
+
+  private async storeOutput(): Promise<OutputRecord> {
+    const chunks = this.spool.finish();
+    this.live.end();
+    const { bytes, truncated } = this.spool;
+    const encoded = encodeJson(chunks);
+    if (encoded.byteLength <= INLINE_OUTCOME_BYTES_MAX) return { kind: 'inline', bytes, truncated, chunks };
+    for (;;) {
+      try {
+        return { kind: 'blob', bytes, truncated, blob: await this.tools.blobs.put(encoded) };
+      } catch (error) {
+        this.tools.log.warn({ job: this.job.id, error: (error as Error).message }, 'output_not_stored');
+        await pause(this.tools.clock, STORE_RETRY_MS);
+      }
+    }
+  }
+
+  /** The end of an attempt of which nothing ran. */
+  private unrun(): AttemptEnd {
+    return this.stopReason === 'cancel'
+      ? { kind: 'outcome', outcome: { kind: 'cancelled', report: null } }
+      : { kind: 'handed_back', reason: 'the worker stops' };
+  }
+
+  private failed(code: FailureCode, message: string): AttemptEnd {
+    return { kind: 'outcome', outcome: { kind: 'failed', failure: { code, message }, report: null } };
+  }
+}
+
+/** Whether the container may serve its tenant again: the tool ended by itself. */
+const isClean = (end: RunEnd): boolean => end.kind === 'result' && end.result.signal === null;
+
+const failureOfEnd = (ended: Ended): { code: FailureCode; message: string } => ({
+  code: ended.why === 'breach' ? 'protocol' : 'container_lost',
+  message: ended.why === 'breach' ? `the runner broke its protocol: ${ended.reason}` : `the container ended: ${ended.reason}`,
+});
+
+const failureOfResult = ({ error, signal, exitCode }: RunnerResult): { code: FailureCode; message: string } => {
+  if (signal !== null) return { code: 'killed', message: error?.message ?? `ended by signal ${signal}` };
+  return { code: 'tool_error', message: error?.message ?? `exit code ${exitCode ?? 'unknown'}` };
+};

@@ -1,0 +1,2 @@
+/** The worker: slots, warm pool and runner client of a node. */
+export * from './app.js';

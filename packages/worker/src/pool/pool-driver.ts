@@ -1,0 +1,294 @@
+/**
+ * The worker's containers: applies the pool's plan, hands containers to jobs, takes them back.
+ *
+ * D1  The state of a container changes only through transitionContainer, so one that a tenant claimed never serves another.
+ * D2  A waiting job gets a container in the order it came, as soon as one fits; it leaves by its own `signal`.
+ * D3  After FAILURES_MAX failed starts in a row, jobs that wait for that pool hear of it instead of waiting on.
+ */
+import {
+  poolKeyOf,
+  transitionContainer,
+  type ContainerEvent,
+  type ContainerState,
+  type JobId,
+  type PoolSpec,
+  type TenantId,
+} from '@zerofleet/model';
+import { chooseContainer, planPool, type PoolContainer, type PoolPolicy, type PoolTarget } from '@zerofleet/pool';
+import { every, type Cancel, type Clock, type Logger } from '@zerofleet/runtime';
+import type { ToolEngine } from '../engine/tool-engine.js';
+import { RunnerLink } from '../runner/runner-link.js';
+import type { PoolMetrics } from './pool-metrics.js';
+
+/** A container with its link. */
+export interface Slot {
+  readonly id: string;
+  readonly spec: PoolSpec;
+  readonly link: RunnerLink;
+}
+
+export type Claim =
+  | { readonly kind: 'claimed'; readonly slot: Slot; readonly how: 'reused' | 'warm' | 'cold' }
+  | { readonly kind: 'failed'; readonly reason: string }
+  | { readonly kind: 'aborted' };
+
+interface Entry extends PoolContainer {
+  state: ContainerState;
+  readonly spec: PoolSpec;
+  slot: Slot | undefined;
+}
+
+interface Target extends PoolTarget {
+  failures: number;
+  failedAtMs: number;
+  lastError: string;
+}
+
+interface Waiter {
+  readonly key: string;
+  readonly tenant: TenantId;
+  readonly job: JobId;
+  readonly settle: (claim: Claim) => void;
+}
+
+export interface PoolDriverOptions {
+  readonly engine: ToolEngine;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly policy: PoolPolicy;
+  /** Pools with their stock, known from the start; others join when a job asks for them, without stock. */
+  readonly stocks: readonly { readonly spec: PoolSpec; readonly stock: number }[];
+  readonly metrics: PoolMetrics;
+  /** The counts of some pool changed. */
+  readonly onChange: () => void;
+}
+
+const FAILURES_MAX = 5;
+const TICK_MS = 1_000;
+/** A runner that does not greet within this is destroyed, in ms. */
+const GREET_WITHIN_MS = 20_000;
+/** A reset that takes longer ends the container, in ms. */
+const RESET_WITHIN_MS = 5_000;
+
+/** Containers of one pool by what they are doing. */
+export interface PoolCounts {
+  readonly key: string;
+  readonly target: number;
+  readonly starting: number;
+  readonly warm: number;
+  readonly busy: number;
+  readonly idle: number;
+}
+
+export class PoolDriver {
+  private readonly options: PoolDriverOptions;
+  private readonly entries = new Map<string, Entry>();
+  private readonly targets = new Map<string, Target>();
+  private waiters: Waiter[] = [];
+  private made = 0;
+  private closed = false;
+  private stopTick: Cancel = () => undefined;
+
+  constructor(options: PoolDriverOptions) {
+    this.options = options;
+    for (const { spec, stock } of options.stocks) this.addTarget(spec, stock);
+  }
+
+  start(): void {
+    this.stopTick = every(this.options.clock, TICK_MS, () => this.pump());
+    this.pump();
+  }
+
+  /** Ends every container; resolves once they are gone. */
+  async close(): Promise<void> {
+    this.closed = true;
+    this.stopTick();
+    for (const waiter of this.waiters.splice(0)) waiter.settle({ kind: 'aborted' });
+    await Promise.all([...this.entries.values()].map((entry) => entry.slot?.link.destroy()));
+  }
+
+  /** A container for a job of `tenant`, when there is one (D2). */
+  claim(spec: PoolSpec, tenant: TenantId, job: JobId, signal: AbortSignal): Promise<Claim> {
+    const key = poolKeyOf(spec);
+    if (!this.targets.has(key)) this.addTarget(spec, 0);
+    const now = this.take(key, tenant, job);
+    if (now !== undefined) {
+      this.pump();
+      return Promise.resolve(now);
+    }
+    return new Promise((resolve) => {
+      const waiter: Waiter = {
+        key,
+        tenant,
+        job,
+        settle: (claim) => {
+          signal.removeEventListener('abort', leave);
+          resolve(claim.kind === 'claimed' ? { ...claim, how: 'cold' } : claim);
+        },
+      };
+      const leave = (): void => {
+        this.waiters = this.waiters.filter((one) => one !== waiter);
+        resolve({ kind: 'aborted' });
+      };
+      if (this.closed || signal.aborted) return resolve({ kind: 'aborted' });
+      signal.addEventListener('abort', leave, { once: true });
+      this.waiters.push(waiter);
+      this.options.metrics.claimed('cold');
+      this.pump();
+    });
+  }
+
+  /** Takes a container back after its job; `again` wipes it for the tenant's next one, otherwise it is destroyed. */
+  async release(slot: Slot, again: boolean): Promise<void> {
+    const entry = this.entries.get(slot.id);
+    if (entry?.state.kind !== 'busy') return;
+    if (!again || this.closed) {
+      this.end(entry);
+      return;
+    }
+    this.step(entry, { kind: 'released' });
+    const late = this.options.clock.after(RESET_WITHIN_MS, () => void slot.link.destroy('gone', 'the reset took too long'));
+    const ended = await slot.link.reset();
+    late();
+    if (ended !== undefined || !this.entries.has(slot.id)) return;
+    this.step(entry, { kind: 'ready', atMs: this.options.clock.nowMs() });
+    this.pump();
+  }
+
+  counts(): PoolCounts[] {
+    return [...this.targets.values()].map(({ key, stock }) => {
+      const of = (kind: ContainerState['kind']): number =>
+        [...this.entries.values()].filter((entry) => entry.key === key && entry.state.kind === kind).length;
+      return {
+        key,
+        target: stock,
+        starting: of('starting'),
+        warm: of('warm'),
+        busy: of('busy') + of('resetting'),
+        idle: of('idle'),
+      };
+    });
+  }
+
+  /** Why the last starts of a pool failed; undefined when none is in trouble. */
+  get trouble(): string | undefined {
+    return [...this.targets.values()].find((target) => target.failures > 0)?.lastError;
+  }
+
+  private addTarget(spec: PoolSpec, stock: number): void {
+    const key = poolKeyOf(spec);
+    this.targets.set(key, { key, spec, stock, failures: 0, failedAtMs: 0, lastError: '' });
+  }
+
+  private take(key: string, tenant: TenantId, job: JobId): Claim | undefined {
+    const choice = chooseContainer(this.entries.values(), key, tenant);
+    if (choice.kind === 'cold') return undefined;
+    const entry = this.entries.get(choice.container.id);
+    if (entry?.slot === undefined) return undefined;
+    this.step(entry, { kind: 'claimed', tenant, job });
+    this.options.metrics.claimed(choice.kind);
+    return { kind: 'claimed', slot: entry.slot, how: choice.kind };
+  }
+
+  /** Serves who waits, then does what the plan says. */
+  private pump(): void {
+    if (this.closed) return;
+    this.waiters = this.waiters.filter((waiter) => {
+      const claim = this.take(waiter.key, waiter.tenant, waiter.job);
+      if (claim !== undefined) waiter.settle(claim);
+      return claim === undefined;
+    });
+    const actions = planPool({
+      containers: [...this.entries.values()],
+      targets: [...this.targets.values()],
+      waiting: this.waiters,
+      policy: this.options.policy,
+      nowMs: this.options.clock.nowMs(),
+    });
+    for (const action of actions) {
+      if (action.kind === 'start') void this.open(action.key);
+      else {
+        const entry = this.entries.get(action.id);
+        if (entry !== undefined) this.end(entry);
+      }
+    }
+  }
+
+  private async open(key: string): Promise<void> {
+    const target = this.targets.get(key);
+    if (target === undefined) return;
+    this.made += 1;
+    const { clock, metrics } = this.options;
+    const entry: Entry = {
+      id: `c${this.made}`,
+      key,
+      spec: target.spec,
+      memoryMiB: target.spec.resources.memoryMiB,
+      bornMs: clock.nowMs(),
+      state: { kind: 'starting' },
+      slot: undefined,
+    };
+    this.entries.set(entry.id, entry);
+    try {
+      await this.greet(entry);
+      target.failures = 0;
+      metrics.started(clock.nowMs() - entry.bornMs);
+    } catch (error) {
+      this.entries.delete(entry.id);
+      this.startFailed(target, error instanceof Error ? error.message : String(error));
+    }
+    this.options.onChange();
+    this.pump();
+  }
+
+  private async greet(entry: Entry): Promise<void> {
+    const { clock, engine } = this.options;
+    const link = new RunnerLink(await engine.open(entry.spec));
+    const late = clock.after(GREET_WITHIN_MS, () => void link.destroy('gone', 'the runner did not greet in time'));
+    const ended = await link.greeted;
+    late();
+    if (ended !== undefined || this.closed) {
+      await link.destroy();
+      throw new Error(ended?.reason ?? 'the worker stops');
+    }
+    entry.slot = { id: entry.id, spec: entry.spec, link };
+    link.onEnd(() => this.onLinkEnd(entry, link));
+    if (this.entries.has(entry.id)) this.step(entry, { kind: 'ready', atMs: clock.nowMs() });
+  }
+
+  private startFailed(target: Target, reason: string): void {
+    if (this.closed) return;
+    target.failures += 1;
+    target.failedAtMs = this.options.clock.nowMs();
+    target.lastError = reason;
+    this.options.metrics.startFailed();
+    this.options.log.warn({ pool: target.key, failures: target.failures, reason }, 'container_start_failed');
+    if (target.failures < FAILURES_MAX) return;
+    this.waiters = this.waiters.filter((waiter) => {
+      if (waiter.key !== target.key) return true;
+      waiter.settle({ kind: 'failed', reason });
+      return false;
+    });
+  }
+
+  private onLinkEnd(entry: Entry, link: RunnerLink): void {
+    if (this.entries.has(entry.id) && entry.state.kind !== 'stopping') this.step(entry, { kind: 'stop' });
+    void link.destroy().finally(() => {
+      this.entries.delete(entry.id);
+      this.options.onChange();
+      this.pump();
+    });
+  }
+
+  /** Stops a container; it holds its memory until it is gone. */
+  private end(entry: Entry): void {
+    if (entry.state.kind === 'stopping') return;
+    this.step(entry, { kind: 'stop' });
+    void entry.slot?.link.destroy();
+  }
+
+  private step(entry: Entry, event: ContainerEvent): void {
+    entry.state = transitionContainer(entry.state, event);
+    this.options.onChange();
+  }
+}

@@ -1,0 +1,122 @@
+/** The worker on the wire: answers the leader and gateways, says each second what it holds. */
+import type { BootId, ExecutionMode, Room, WorkerId } from '@zerofleet/model';
+import {
+  encodeJson,
+  MESSAGES_VERSION,
+  parseDoneReply,
+  parseRosterCall,
+  parseRun,
+  parseSpoolRequest,
+  parseStop,
+  type Done,
+  type DoneReply,
+  type Parsed,
+  type Ready,
+  type ShardNames,
+} from '@zerofleet/protocol';
+import { every, type Cancel, type Clock, type Logger, type NatsConnection, type Service } from '@zerofleet/runtime';
+import type { Attempts } from './attempt/attempts.js';
+import type { PoolDriver } from './pool/pool-driver.js';
+
+const READY_EVERY_MS = 1_000;
+/** Changes within this go out as one Ready, in ms. */
+const COALESCE_MS = 50;
+const DONE_TIMEOUT_MS = 5_000;
+
+export interface WorkerOptions {
+  readonly connection: NatsConnection;
+  readonly names: ShardNames;
+  readonly worker: WorkerId;
+  readonly boot: BootId;
+  readonly mode: ExecutionMode;
+  readonly room: Room;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly attempts: Attempts;
+  readonly pool: PoolDriver;
+}
+
+/** Asks the leader to take an attempt's end. */
+export const sendDone =
+  (connection: NatsConnection, names: ShardNames) =>
+  async (done: Done): Promise<DoneReply> => {
+    const answer = await connection.request(names.done, encodeJson(done), { timeout: DONE_TIMEOUT_MS });
+    const reply = parseDoneReply(answer.data);
+    if (!reply.ok) throw new Error(`malformed reply to done: ${reply.reason}`);
+    return reply.value;
+  };
+
+export class Worker implements Service {
+  private readonly options: WorkerOptions;
+  private seq = 0;
+  private stopBeat: Cancel = () => undefined;
+  private pending: Cancel | undefined;
+  private readonly unsubscribes: (() => void)[] = [];
+
+  constructor(options: WorkerOptions) {
+    this.options = options;
+  }
+
+  start(): Promise<void> {
+    const { names, worker, attempts, clock } = this.options;
+    this.answer(names.run(worker), parseRun, (message) => attempts.run(message));
+    this.answer(names.stop(worker), parseStop, (message) => attempts.stop(message));
+    this.answer(names.spool(worker), parseSpoolRequest, (message) => attempts.spool(message));
+    this.answer(names.roster, parseRosterCall, (call) => {
+      if (attempts.heed(call.epoch)) this.say();
+      return undefined;
+    });
+    this.say();
+    this.stopBeat = every(clock, READY_EVERY_MS, () => this.say());
+    return Promise.resolve();
+  }
+
+  stop(): Promise<void> {
+    this.stopBeat();
+    this.pending?.();
+    for (const unsubscribe of this.unsubscribes.splice(0)) unsubscribe();
+    return Promise.resolve();
+  }
+
+  /** Something a leader would like to know has changed. */
+  changed(): void {
+    this.pending ??= this.options.clock.after(COALESCE_MS, () => {
+      this.pending = undefined;
+      this.say();
+    });
+  }
+
+  /** Publishes a Ready. */
+  say(): void {
+    const { attempts, boot, connection, mode, names, pool, room, worker } = this.options;
+    this.seq += 1;
+    const ready: Ready = {
+      v: MESSAGES_VERSION,
+      worker,
+      boot,
+      mode,
+      seq: this.seq,
+      room,
+      free: attempts.free,
+      draining: attempts.isDraining,
+      attempts: attempts.list(),
+      pools: pool.counts(),
+    };
+    if (!connection.isClosed()) connection.publish(names.ready, encodeJson(ready));
+  }
+
+  /** Answers requests on `subject`; one that cannot be read is logged and left without an answer. */
+  private answer<T>(subject: string, parse: (bytes: Uint8Array) => Parsed<T>, reply: (message: T) => unknown): void {
+    const { connection, log } = this.options;
+    const subscription = connection.subscribe(subject, {
+      callback: (error, message) => {
+        if (error !== null) return;
+        const parsed = parse(message.data);
+        if (!parsed.ok) return void log.warn({ subject, reason: parsed.reason }, 'message_malformed');
+        const answer = reply(parsed.value);
+        if (answer !== undefined) message.respond(encodeJson(answer));
+      },
+    });
+    this.unsubscribes.push(() => subscription.unsubscribe());
+  }
+}
