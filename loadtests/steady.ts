@@ -3,7 +3,7 @@
  *
  *   --url URL         a fleet on loopback (default: an embedded one is started)
  *   --key-file PATH   its key (or ZEROFLEET_API_KEY)
- *   --rate N          submissions a second (20)
+ *   --rate N          submissions a second (50)
  *   --duration-s N    how long (30)
  *   --tool NAME       echo or code_execution (echo)
  *   --outcome-s N     how long the audit waits for outcomes (60)

@@ -73,9 +73,10 @@ const warm = async (session: Session, options: WarmOptions): Promise<number> => 
   const ratio = Math.min(...Object.values(ratios));
   publish({
     bench: 'warm',
-    figures: Object.assign(
-      {},
-      ...[held, polled, job, plain].map(({ name, samples }) => latencyFigures(name, samples)),
+    figures: Object.fromEntries(
+      [held, polled, job, plain].flatMap(({ name, samples }) =>
+        Object.entries(latencyFigures(name, samples)),
+      ),
     ),
     ratios,
     aims: {

@@ -110,7 +110,7 @@ class LoadRun {
           body: JSON.stringify({ tool: this.workload.tool, arguments: this.workload.argumentsOf(n) }),
         };
       },
-      onResponse: (status, body, context) => this.answered(status, body, context as RequestContext),
+      onResponse: (status, body, context) => this.answered(status, body, context),
     };
   }
 

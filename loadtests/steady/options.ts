@@ -3,7 +3,7 @@ import { OptionError, targetOf, valuesIn, whole, type Target } from '../shared/o
 import { RATE_MAX } from './plan.js';
 import { WORKLOADS, type Workload } from './workloads.js';
 
-const RATE_DEFAULT = 20;
+const RATE_DEFAULT = 50;
 const DURATION_S_DEFAULT = 30;
 const DURATION_S_MAX = 600;
 const OUTCOME_S_DEFAULT = 60;

@@ -9,13 +9,18 @@
  *     whose rate is below them, and rounds uneven shares.
  */
 
-/** Instances, at most; started STAGGER_MS apart they fill one second. */
+/** Instances, at most. Their starts are spread over one second. */
 export const INSTANCES_MAX = 20;
-export const STAGGER_MS = 50;
+/**
+ * Requests a second of an instance, at least: the correction of latencies is as fine as the rate of a connection, and
+ * says little at one request a second.
+ */
+const INSTANCE_RATE_MIN = 5;
 /** Requests a second that one generator process is asked for, at most: beyond it the generator is what is measured. */
 export const RATE_MAX = 5_000;
-/** A latency up to which an instance keeps its rate, in s. */
-const LATENCY_S = 1;
+/** A latency of acceptance up to which an instance keeps its rate, in s. */
+const LATENCY_S = 0.1;
+const MS_PER_S = 1_000;
 /** Room beyond the connections that LATENCY_S needs. */
 const CONNECTION_ROOM = 1.5;
 
@@ -31,11 +36,16 @@ export interface InstancePlan {
 
 /** The instances for `rate` requests a second, 1 to RATE_MAX. */
 export const planInstances = (rate: number): InstancePlan[] => {
-  const count = Math.min(INSTANCES_MAX, rate);
+  const count = Math.min(INSTANCES_MAX, Math.max(1, Math.floor(rate / INSTANCE_RATE_MIN)));
   return Array.from({ length: count }, (_, index) => {
     const share = Math.floor(rate / count) + (index < rate % count ? 1 : 0);
     const connections = divisorFrom(share, Math.ceil((rate / count) * LATENCY_S * CONNECTION_ROOM));
-    return { startMs: index * STAGGER_MS, rate: share, connections, ratePerConnection: share / connections };
+    return {
+      startMs: (index * MS_PER_S) / count,
+      rate: share,
+      connections,
+      ratePerConnection: share / connections,
+    };
   });
 };
 

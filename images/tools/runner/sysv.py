@@ -24,11 +24,10 @@ def remove_all(uid: int) -> None:
 def _owned(kind: str, uid: int) -> Iterator[int]:
     try:
         with open(f"/proc/sysvipc/{kind}") as file:
-            names = file.readline().split()
-            id_at, owner_at = names.index(f"{kind}id"), names.index("uid")
+            owner_at = file.readline().split().index("uid")
             rows = [line.split() for line in file]
     except (OSError, ValueError):
         return  # A kernel without System V IPC has none to remove.
     for row in rows:
         if int(row[owner_at]) == uid:
-            yield int(row[id_at])
+            yield int(row[1])  # After the key; its name differs from kind to kind.

@@ -6,9 +6,10 @@ import { encodeJsonFrame, FRAME, FrameDecoder, type Frame } from '@zerofleet/pro
 
 /** A cold run that takes longer is broken, in ms. */
 const COLD_MS_MAX = 60_000;
-const FLAGS = ['run', '--rm', '--network', 'none'];
+/** As the engine broker starts them, hardening apart: the runner wants an init above it. */
+const FLAGS = ['run', '--rm', '--init', '--network', 'none'];
 
-/** What `docker` is given for an echo in a fresh container, in ms until it is gone. */
+/** A Python that prints a word in a fresh container, in ms until the container is gone. */
 export const coldPlain = async (image: string, signal: AbortSignal): Promise<number> => {
   const began = performance.now();
   const run = new ContainerRun([...FLAGS, '--entrypoint', 'python3', image, '-c', 'print("hi")'], signal);
@@ -119,7 +120,7 @@ class ContainerRun {
   }
 
   private failure(code: number | null): Error {
-    const why = this.errors.trim().split('\n').at(-1) ?? '';
+    const why = this.errors.trim().split('\n')[0] ?? '';
     return new Error(`docker ended with ${code ?? 'a signal'} too early${why === '' ? '' : `: ${why}`}`);
   }
 }

@@ -1,7 +1,8 @@
 /** The build context of the fleet image: production modules, built packages, tool definitions. */
 import { cpSync, existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { run } from '../exec.js';
+import { LaunchError } from '../errors.js';
+import { attempt } from '../exec.js';
 import { step } from '../output.js';
 import { DEFINITIONS, HOME, ROOT, SECCOMP, ensureFolder } from '../paths.js';
 import { contentHash, goesIn, type Input } from './hash.js';
@@ -72,10 +73,17 @@ const installModules = async (hash: string, stamp: string, signal: AbortSignal):
     cpSync(join(ROOT, 'packages', name, 'package.json'), join(FOLDER, 'packages', name, 'package.json'));
   const chosen = APPS.flatMap((name) => ['--workspace', `packages/${name}`]);
   const args = ['ci', '--omit=dev', '--ignore-scripts', '--no-audit', '--no-fund', ...chosen];
-  await run('npm', args, { cwd: FOLDER, signal, timeoutMs: INSTALL_MS });
+  const result = await attempt('npm', args, { cwd: FOLDER, signal, timeoutMs: INSTALL_MS });
+  if (result.code !== 0) throw new LaunchError(`npm ci for the fleet image failed: ${npmReason(result.stderr)}`);
   const kept = new Set(fleetPackages());
   for (const name of readdirSync(join(FOLDER, 'packages')))
     if (!kept.has(name)) rmSync(join(FOLDER, 'packages', name), { recursive: true, force: true });
   writeFileSync(join(FOLDER, '.dockerignore'), 'package*.json\n.modules\n');
   writeFileSync(stamp, hash);
+};
+
+/** The first line of npm's complaint that says something; its last ones are about its log and its usage. */
+export const npmReason = (stderr: string): string => {
+  const lines = stderr.split('\n').map((line) => /^npm error (?!code |errno |syscall )(.*\S)/.exec(line)?.[1]);
+  return lines.find((line) => line !== undefined) ?? 'npm says nothing';
 };

@@ -4,6 +4,7 @@ import { ZerofleetClient } from '@zerofleet/sdk';
 import { messageOf } from '../errors.js';
 import type { Fleet } from '../fleet/fleet.js';
 import { say, stamp } from '../output.js';
+import { Lines } from './lines.js';
 import { SAMPLES, type Sample } from './samples.js';
 
 /** Runs every sample; returns how many failed. */
@@ -29,13 +30,15 @@ const runSample = async (client: ZerofleetClient, sample: Sample, signal: AbortS
   const acceptedMs = performance.now() - began;
   let last: JobView = accepted;
   let text = '';
+  const lines = new Lines((line) => say(`  ${stamp().padStart(8)} | ${line}`));
   for await (const event of client.events(accepted.id, { signal })) {
     if (event.type === 'state') last = event.job;
     if (event.type !== 'output') continue;
     const piece = chunkBytes(event.chunk).toString('utf8');
     text += piece;
-    for (const line of piece.replace(/\n$/, '').split('\n')) say(`  ${stamp().padStart(8)} | ${line}`);
+    lines.add(piece);
   }
+  lines.end();
   const totalMs = performance.now() - began;
   if (text === '' && last.result !== null) say(`  ${stamp().padStart(8)} = ${JSON.stringify(last.result)}`);
   say(`  ${last.stage}: accepted in ${acceptedMs.toFixed(1)} ms, outcome after ${totalMs.toFixed(1)} ms (job ${last.id})`);
