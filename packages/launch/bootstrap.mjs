@@ -55,7 +55,10 @@ const step = async (title, command, args) => {
   die(`${title} failed: '${[command, ...args].join(' ')}' ended with ${code}; see the lines above`);
 };
 
-const lockHash = () => createHash('sha256').update(readFileSync(`${ROOT}package-lock.json`)).digest('hex');
+const lockHash = () =>
+  createHash('sha256')
+    .update(readFileSync(`${ROOT}package-lock.json`))
+    .digest('hex');
 
 /** Whether node_modules was installed from this very lock file. */
 const installed = (hash) => {
@@ -68,7 +71,8 @@ const installed = (hash) => {
 const main = async () => {
   const [command = '', ...rest] = process.argv.slice(2);
   const module = COMMANDS[command];
-  if (module === undefined) die(`unknown command '${command}'; one of ${Object.keys(COMMANDS).join(', ')}`, 2);
+  if (module === undefined)
+    die(`unknown command '${command}'; one of ${Object.keys(COMMANDS).join(', ')}`, 2);
   const [major, minor] = process.versions.node.split('.').map(Number);
   if (major < OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor < OLDEST_NODE[1]))
     die(`Node ${process.versions.node} is too old; install Node ${OLDEST_NODE.join('.')} or newer`);

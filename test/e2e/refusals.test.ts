@@ -47,10 +47,7 @@ describe('refusals', () => {
   it('shows no tenant the jobs of another', async () => {
     const mine = await clientOf(0).submit({ tool: 'echo', arguments: { text: 'mine' } }, { waitMs: 30_000 });
     const running = await clientOf(0).submit({ tool: 'code_execution', arguments: { runtime: 'terminal', code: 'sleep 5' } });
-    const theirs = (path: string, method = 'GET'): Promise<Response> => {
-      const key = clientKey(1);
-      return raw(path, { method, headers: method === 'POST' ? { 'content-type': '' } : {} }, key);
-    };
+    const theirs = (path: string, method = 'GET'): Promise<Response> => raw(path, { method }, clientKey(1));
     for (const { id } of [mine, running]) {
       expect((await theirs(`/v1/jobs/${id}`)).status).toBe(404);
       expect((await theirs(`/v1/jobs/${id}?wait=1s`)).status).toBe(404);

@@ -13,11 +13,15 @@ export const clientOf = (tenant: 0 | 1): ZerofleetClient => {
 export const outputOf = (job: JobView): Buffer =>
   Buffer.concat((job.output?.chunks ?? []).map((chunk) => Buffer.from(chunk.data, chunk.encoding)));
 
-/** A raw request to the API, for what no client would send. */
+/** A raw request to the API, for what no client would send. A body goes as JSON unless `headers` say otherwise. */
 export const raw = (path: string, init: RequestInit = {}, key = inject('fleet').keys[0]): Promise<Response> =>
   fetch(`${inject('fleet').apiUrl}${path}`, {
     ...init,
-    headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json', ...(init.headers as Record<string, string>) },
+    headers: {
+      authorization: `Bearer ${key}`,
+      ...(init.body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...(init.headers as Record<string, string>),
+    },
   });
 
 /** Waits until `look` finds something, looking every `everyMs`; throws with `what` when it takes longer than `timeoutMs`. */

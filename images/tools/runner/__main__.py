@@ -28,8 +28,7 @@ from options import USAGE, BadOptions, Options, parse  # noqa: E402
 from sandbox import RunnerFailed  # noqa: E402
 from supervisor import Supervisor  # noqa: E402
 
-# Kept by every user's programs of a container, so a job may leave something in them. On a host they are wiped of what
-# belongs to a dedicated account, never of a shared one's.
+# Where else a job's user can write. Only what belongs to a dedicated account is wiped there, never a shared one's.
 _SHARED_FOLDERS = ["/dev/shm", "/dev/mqueue"]
 
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import os
 import pwd
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Dict, Iterator
 
 import sealing
 from options import Options
@@ -64,7 +64,7 @@ class Account:
         finally:
             os.seteuid(0)
 
-    def environment(self, work: str, tmp: str) -> Dict[str, str]:
+    def environment(self, work: str, tmp: str) -> dict[str, str]:
         """All that a job finds in its environment unless its RUN adds to it."""
         fresh = {
             "HOME": work,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from typing import Any, Dict, Optional
+from typing import Any
 
 from inputs import Piece, components
 from limits import INPUT_BYTES_MAX
@@ -17,7 +17,7 @@ from request import Refusal, Request
 
 
 class Attempt:
-    def __init__(self, identity: Dict[str, Any], request: Request, payload: bytes) -> None:
+    def __init__(self, identity: dict[str, Any], request: Request, payload: bytes) -> None:
         self.identity = identity
         self.request = request
         # Kept as it came: the job's process parses it again, after GO.
@@ -31,7 +31,7 @@ class Attempt:
         self._wall_s = 0.0
         self._cpu_s = 0.0
         self._max_rss_kib = 0
-        self._answer: Optional[bytes] = None
+        self._answer: bytes | None = None
         self._status = 0
 
     def expects_files(self) -> bool:
@@ -76,7 +76,7 @@ class Attempt:
         self._cpu_s += max(0.0, cpu_s)
         self._max_rss_kib = max(self._max_rss_kib, max_rss_kib)
 
-    def result(self) -> Dict[str, Any]:
+    def result(self) -> dict[str, Any]:
         """RESULT's payload (T2)."""
         usage = {
             "wallMs": round(self._wall_s * 1000, 3),

@@ -8,18 +8,21 @@ grows while it is walked is walked again by the caller, until it has no child le
 from __future__ import annotations
 
 import os
-from typing import Dict, List
+from typing import Callable
 
 
 def signal_all(signal: int, group: int) -> None:
-    """Sends `signal` to the process group `group`, in one stroke, then to every descendant outside it."""
-    _send(os.killpg, group, signal)
-    for pid in _descendants(os.getpid()):
-        if _group_of(pid) != group:
+    """Sends `signal` to the process group `group`, in one stroke, and to every descendant outside it."""
+    grouped = {pid: _group_of(pid) for pid in _descendants(os.getpid())}
+    # Only while a descendant is in it is the group's number surely not someone else's by now.
+    if group in grouped.values():
+        _send(os.killpg, group, signal)
+    for pid in grouped:
+        if grouped[pid] != group:
             _send(os.kill, pid, signal)
 
 
-def _send(call, target: int, signal: int) -> None:  # type: ignore[no-untyped-def]
+def _send(call: Callable[[int, int], None], target: int, signal: int) -> None:
     try:
         call(target, signal)
     except (ProcessLookupError, PermissionError):
@@ -33,8 +36,8 @@ def _group_of(pid: int) -> int:
         return -1
 
 
-def _descendants(root: int) -> List[int]:
-    children: Dict[int, List[int]] = {}
+def _descendants(root: int) -> list[int]:
+    children: dict[int, list[int]] = {}
     for name in os.listdir("/proc"):
         if not name.isdecimal():
             continue
@@ -44,7 +47,7 @@ def _descendants(root: int) -> List[int]:
         except OSError:
             continue
         children.setdefault(parent, []).append(int(name))
-    found: List[int] = []
+    found: list[int] = []
     waiting = [root]
     while waiting:
         below = children.get(waiting.pop(), [])

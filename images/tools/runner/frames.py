@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import struct
-from typing import Any, Iterable, List, Tuple
+from collections.abc import Iterable
+from typing import Any
 
 from limits import FRAME_BYTES_MAX
 
@@ -20,7 +21,7 @@ FROM_RUNNER = frozenset((HELLO, ACK, NAK, STARTED, OUT, ERR, RESULT, READY, PONG
 
 _HEADER = struct.Struct(">IB")
 
-Frame = Tuple[int, bytes]
+Frame = tuple[int, bytes]
 
 
 class Breach(Exception):
@@ -62,11 +63,11 @@ class FrameReader:
         self._payload_max = payload_max
         self._buffer = bytearray()
 
-    def push(self, data: bytes) -> List[Frame]:
+    def push(self, data: bytes) -> list[Frame]:
         """The frames that `data` completes. Raises Breach (F1, F2)."""
         buffer = self._buffer
         buffer += data
-        frames: List[Frame] = []
+        frames: list[Frame] = []
         at = 0
         while len(buffer) - at >= _HEADER.size:
             length, kind = _HEADER.unpack_from(buffer, at)

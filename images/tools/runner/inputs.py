@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import struct
-from typing import List, NamedTuple
+from typing import NamedTuple
 
 from frames import Breach
 from limits import COMPONENT_BYTES_MAX, PATH_BYTES_MAX
@@ -39,7 +39,7 @@ def parse_piece(payload: bytes) -> Piece:
     return Piece(bool(flags & _LAST), payload[_HEAD.size : end], payload[end:])
 
 
-def components(path: bytes) -> List[str]:
+def components(path: bytes) -> list[str]:
     """The components of an input file's path (N1). Raises Refusal."""
     try:
         text = path.decode()

@@ -12,7 +12,8 @@ import fcntl
 import os
 import signal
 import time
-from typing import Dict, Iterator, NamedTuple, NoReturn
+from collections.abc import Iterator
+from typing import NamedTuple, NoReturn
 
 import sealing
 from account import Account
@@ -45,7 +46,7 @@ class Streams(NamedTuple):
 class Setting(NamedTuple):
     account: Account
     work: str
-    env: Dict[str, str]
+    env: dict[str, str]
 
 
 def main(streams: Streams, setting: Setting, supervisor: int) -> NoReturn:

@@ -9,7 +9,8 @@ import socket
 import sys
 import time
 import traceback
-from typing import Callable, Iterator, List, Optional, Tuple
+from collections.abc import Iterator
+from typing import Callable
 
 import job
 from frames import Breach, Frame, FrameReader, encode
@@ -23,7 +24,7 @@ class JobProcess:
     """One process, from the fork ahead to the last byte of its output."""
 
     def __init__(self, setting: job.Setting) -> None:
-        self.status: Optional[int] = None
+        self.status: int | None = None
         self.cpu_s_before = 0.0
         self._reader = FrameReader(job.FROM_JOB)
         ours, theirs = (end.detach() for end in socket.socketpair())
@@ -44,7 +45,7 @@ class JobProcess:
         while rest:
             rest = rest[os.write(self.socket, rest) :]
 
-    def receive(self) -> List[Frame]:
+    def receive(self) -> list[Frame]:
         """What the process said. Raises EOFError when its end is closed and Breach when it makes no sense."""
         data = os.read(self.socket, READ_BYTES)
         if not data:
@@ -75,7 +76,7 @@ class JobProcess:
                     del open_streams[fd]
         return True
 
-    def descriptors(self) -> Tuple[int, ...]:
+    def descriptors(self) -> tuple[int, ...]:
         return (self.socket, *self.pipes)
 
     def close(self) -> None:

@@ -11,7 +11,8 @@ import select
 import selectors
 import signal
 import socket
-from typing import Any, Callable, Iterable, List, Optional
+from collections.abc import Iterable
+from typing import Any, Callable
 
 import frames
 
@@ -29,7 +30,7 @@ class Loop:
         if fd in self._selector.get_map():
             self._selector.unregister(fd)
 
-    def turn(self, patience_s: Optional[float]) -> None:
+    def turn(self, patience_s: float | None) -> None:
         """Waits for events and handles each once."""
         for key, _ in self._selector.select(patience_s):
             # A handler earlier in this turn may have unwatched it.
@@ -61,7 +62,7 @@ class Outbox:
     """Frames to the worker, one write a turn."""
 
     def __init__(self) -> None:
-        self._frames: List[bytes] = []
+        self._frames: list[bytes] = []
 
     def add(self, kind: int, payload: bytes) -> None:
         self._frames.append(frames.encode(kind, payload))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import pwd
-from typing import Dict, List, NamedTuple, Optional
+from typing import NamedTuple
 
 USAGE = "usage: runner --mode container|process [--uid N --gid N] [--work DIR --tmp DIR]"
 # The user that images/tools/Dockerfile makes for jobs.
@@ -21,13 +21,13 @@ class BadOptions(Exception):
 class Options(NamedTuple):
     container: bool
     # None: jobs run as the runner's own user (process mode only).
-    uid: Optional[int]
-    gid: Optional[int]
+    uid: int | None
+    gid: int | None
     work: str
     tmp: str
 
 
-def parse(argv: List[str]) -> Options:
+def parse(argv: list[str]) -> Options:
     given = _pairs(argv)
     mode = given.pop("mode", "")
     if mode not in ("container", "process"):
@@ -51,10 +51,10 @@ def parse(argv: List[str]) -> Options:
     return Options(container, uid, gid, work, tmp)
 
 
-def _pairs(argv: List[str]) -> Dict[str, str]:
+def _pairs(argv: list[str]) -> dict[str, str]:
     if len(argv) % 2:
         raise BadOptions("every option takes a value")
-    pairs: Dict[str, str] = {}
+    pairs: dict[str, str] = {}
     for name, value in zip(argv[::2], argv[1::2]):
         if not name.startswith("--") or name[2:] in pairs:
             raise BadOptions(f"cannot take {name!r} here")
@@ -62,7 +62,7 @@ def _pairs(argv: List[str]) -> Dict[str, str]:
     return pairs
 
 
-def _number(given: Dict[str, str], name: str) -> Optional[int]:
+def _number(given: dict[str, str], name: str) -> int | None:
     text = given.pop(name, None)
     if text is None:
         return None
@@ -71,7 +71,7 @@ def _number(given: Dict[str, str], name: str) -> Optional[int]:
     return int(text)
 
 
-def _job_user() -> "tuple[int, int]":
+def _job_user() -> tuple[int, int]:
     try:
         entry = pwd.getpwnam(JOB_USER)
     except KeyError:

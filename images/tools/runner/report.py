@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
-from typing import Any, Dict, NamedTuple, Optional
+from typing import Any, NamedTuple
 
 from frames import Breach, decode_json, json_bytes
 from limits import MESSAGE_CHARS_MAX
@@ -20,10 +20,10 @@ class Answer(NamedTuple):
     """How a tool ended."""
 
     value: Any = None
-    code: Optional[str] = None  # None: it went well.
+    code: str | None = None  # None: it went well.
     message: str = ""
-    exit_code: Optional[int] = None
-    signal: Optional[str] = None
+    exit_code: int | None = None
+    signal: str | None = None
 
     def encoded(self, result_bytes: int) -> bytes:
         """As the job's process sends it; a value over the limit becomes an error that says so."""
@@ -75,7 +75,7 @@ def answer_of_exit(status: int) -> Answer:
     return Answer(None, TOOL_ERROR, message, os.WEXITSTATUS(status))
 
 
-def result(answer: Answer, usage: Dict[str, float], output: Dict[str, Any]) -> Dict[str, Any]:
+def result(answer: Answer, usage: dict[str, float], output: dict[str, Any]) -> dict[str, Any]:
     """RESULT's payload."""
     return {
         "ok": answer.code is None,

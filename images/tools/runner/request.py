@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, NamedTuple
+from typing import Any, NamedTuple
 
 from limits import INPUT_FILES_MAX, RESULT_BYTES_MAX
 
@@ -23,14 +23,14 @@ class Request(NamedTuple):
     job: str
     attempt: int
     tool: str
-    arguments: Dict[str, Any]
+    arguments: dict[str, Any]
     file_count: int
     output_bytes: int
     result_bytes: int
-    env: Dict[str, str]
+    env: dict[str, str]
 
 
-def parse(value: Any, nonce: str, tools: Dict[str, Any]) -> Request:
+def parse(value: Any, nonce: str, tools: dict[str, Any]) -> Request:
     """The request in RUN's JSON. Raises Refusal."""
     if not isinstance(value, dict) or value.get("v") != VERSION:
         raise Refusal("bad_run", f"RUN must be an object with v {VERSION}")
@@ -57,7 +57,7 @@ def parse(value: Any, nonce: str, tools: Dict[str, Any]) -> Request:
     return request
 
 
-def identity(value: Any, nonce: str) -> Dict[str, Any]:
+def identity(value: Any, nonce: str) -> dict[str, Any]:
     """What ACK and NAK say back of a RUN, as far as it can be read."""
     if not isinstance(value, dict):
         return {"nonce": nonce, "job": None, "attempt": None}
@@ -70,26 +70,27 @@ def _echoed(value: Any) -> Any:
     return value if isinstance(value, int) else None
 
 
-def _field(value: Dict[str, Any], name: str, kind: type) -> Any:
+def _field(value: dict[str, Any], name: str, kind: type) -> Any:
     found = value.get(name)
     if not isinstance(found, kind):
         raise Refusal("bad_run", f"RUN needs '{name}' of type {kind.__name__}")
     return found
 
 
-def _count(value: Dict[str, Any], name: str) -> int:
+def _count(value: dict[str, Any], name: str) -> int:
     found = value.get(name)
     if not isinstance(found, int) or isinstance(found, bool) or found < 0:
         raise Refusal("bad_run", f"RUN needs '{name}', an integer from 0")
     return found
 
 
-def _environment(env: Dict[str, Any]) -> Dict[str, str]:
+def _environment(env: dict[str, Any]) -> dict[str, str]:
     for name, value in env.items():
         if not isinstance(value, str) or not name or "=" in name or "\0" in name + value:
             raise Refusal("bad_run", f"RUN's env has a variable that no process can have: {name!r}")
         try:
             (name + value).encode()
         except UnicodeEncodeError:
-            raise Refusal("bad_run", f"RUN's env has a variable that is not Unicode text: {name[:_ECHOED_CHARS_MAX]!r}") from None
+            shown = name[:_ECHOED_CHARS_MAX]
+            raise Refusal("bad_run", f"RUN's env has a variable that is not Unicode text: {shown!r}") from None
     return env

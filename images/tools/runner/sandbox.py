@@ -12,7 +12,8 @@ import os
 import resource
 import signal
 import time
-from typing import Optional, Protocol
+from functools import partial
+from typing import Protocol
 
 import job
 from custody import Custody
@@ -47,14 +48,16 @@ class Listener(Protocol):
 
 
 class Sandbox:
-    def __init__(self, loop: Loop, setting: job.Setting, sweeper: Sweeper, custody: Custody, listener: Listener) -> None:
+    def __init__(
+        self, loop: Loop, setting: job.Setting, sweeper: Sweeper, custody: Custody, listener: Listener
+    ) -> None:
         self._loop = loop
         self._setting = setting
         self._sweeper = sweeper
         self._custody = custody
         self._listener = listener
         self._state = _RESETTING
-        self._deadline: Optional[float] = None
+        self._deadline: float | None = None
         self._wiped = True
         self._sealed = False
         loop.watch(sweeper.fd, self._on_sweeper)
@@ -103,7 +106,7 @@ class Sandbox:
         elif self._state in (_RESETTING, _READY) and self._process.status is not None:
             raise RunnerFailed("the process forked ahead is gone")
 
-    def patience(self) -> Optional[float]:
+    def patience(self) -> float | None:
         """How long the loop may wait for an event before it asks again. Raises RunnerFailed when time is up."""
         if self._deadline is None:
             return None
@@ -122,7 +125,7 @@ class Sandbox:
             self._signal(signal.SIGKILL)
             time.sleep(0.001)
 
-    def _become(self, state: str, seconds: Optional[float] = None) -> None:
+    def _become(self, state: str, seconds: float | None = None) -> None:
         self._state = state
         self._deadline = None if seconds is None else time.monotonic() + seconds
 
@@ -158,7 +161,7 @@ class Sandbox:
         process = JobProcess(self._setting)
         self._loop.watch(process.socket, self._on_socket)
         for stream, fd in enumerate(process.pipes):
-            self._loop.watch(fd, lambda stream=stream, fd=fd: self._on_pipe(stream, fd))
+            self._loop.watch(fd, partial(self._on_pipe, stream, fd))
         return process
 
     def _on_socket(self) -> None:

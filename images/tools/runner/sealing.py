@@ -9,7 +9,6 @@ import ctypes
 import os
 import resource
 import signal
-from typing import Dict
 
 from limits import FILE_BYTES_MAX, OPEN_FILES_MAX, PROCESSES_MAX
 
@@ -28,11 +27,11 @@ _CAPABILITY_VERSION_3 = 0x20080522
 
 def _prctl(option: int, argument: int = 0) -> bool:
     word = ctypes.c_ulong
-    return _libc.prctl(option, word(argument), word(0), word(0), word(0)) == 0
+    return bool(_libc.prctl(option, word(argument), word(0), word(0), word(0)) == 0)
 
 
 def set_dumpable(dumpable: bool) -> None:
-    """Not dumpable: no process of an unprivileged user may trace this one or open its /proc entries (fd, mem, environ)."""
+    """Not dumpable: no unprivileged process may trace this one or open what /proc has of it (fd, mem, environ)."""
     if not _prctl(_PR_SET_DUMPABLE, int(dumpable)):
         raise OSError(ctypes.get_errno(), "PR_SET_DUMPABLE")
 
@@ -108,7 +107,7 @@ def prefer_for_oom() -> None:
         pass  # A place without this file has its own way to choose.
 
 
-def replace_environment(fresh: Dict[str, str]) -> None:
+def replace_environment(fresh: dict[str, str]) -> None:
     """Takes `fresh` as the environment and blanks the block the process was started with. A forked job shows that block
     as its own /proc/self/environ, and what the runner's starter put there is not for tenants."""
     os.environ.clear()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import signal
-from typing import Any, Callable, Dict, Optional
+from typing import Any, Callable
 
 import frames
 import job
@@ -29,7 +29,8 @@ _SIGNALS = {"TERM": signal.SIGTERM, "KILL": signal.SIGKILL}
 _STDIN = 0
 _STREAM_FRAMES = (frames.OUT, frames.ERR)
 
-# The sandbox is made ready; it waits for a RUN; the RUN's files come in; ACK was sent; NAK was; GO came; RESULT was sent.
+# The sandbox is made ready; it waits for a RUN; the RUN's files come in; ACK was sent; NAK was; GO came; RESULT was
+# sent.
 _RESETTING, _READY, _LOADING, _LOADED = "resetting", "ready", "loading", "loaded"
 _REFUSED, _RUNNING, _DONE = "refused", "running", "done"
 
@@ -40,7 +41,7 @@ class Supervisor:
         self._greeted = False
         self._over = False
         self._state = _RESETTING
-        self._attempt: Optional[Attempt] = None
+        self._attempt: Attempt | None = None
         self._reader = FrameReader(frames.FROM_WORKER)
         self._outbox = Outbox()
         self._loop = Loop()
@@ -48,7 +49,7 @@ class Supervisor:
         self._loop.watch(_STDIN, self._on_stdin)
         self._loop.watch(self._wakeups.fd, self._on_wakeup)
         self._sandbox = Sandbox(self._loop, setting, sweeper, custody, self)
-        self._handlers: Dict[int, Callable[[bytes], None]] = {
+        self._handlers: dict[int, Callable[[bytes], None]] = {
             frames.RUN: self._on_run,
             frames.FILE_IN: self._on_file,
             frames.GO: self._on_go,
@@ -113,7 +114,7 @@ class Supervisor:
 
     def _on_signal(self, payload: bytes) -> None:
         value = decode_json(payload)
-        number = _SIGNALS.get(value.get("signal")) if isinstance(value, dict) else None
+        number = _SIGNALS.get(str(value.get("signal"))) if isinstance(value, dict) else None
         if number is None:
             raise Breach("SIGNAL names no signal")
         self._sandbox.signal(number)
@@ -189,6 +190,6 @@ class Supervisor:
         self._state = _LOADED
         self._outbox.add_json(frames.ACK, attempt.identity)
 
-    def _refuse(self, who: Dict[str, Any], refusal: Refusal) -> None:
+    def _refuse(self, who: dict[str, Any], refusal: Refusal) -> None:
         self._state = _REFUSED
         self._outbox.add_json(frames.NAK, {**who, "code": refusal.code, "message": refusal.message})

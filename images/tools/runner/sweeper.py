@@ -15,7 +15,6 @@ import select
 import signal
 import socket
 import sys
-from typing import List
 
 import sealing
 import sysv
@@ -63,7 +62,7 @@ class Sweeper:
             raise SweeperLost("it failed or ended")
 
 
-def start(account: Account, folders: List[str], shared_folders: List[str]) -> Sweeper:
+def start(account: Account, folders: list[str], shared_folders: list[str]) -> Sweeper:
     """Forks the sweeper. Of `shared_folders` only what belongs to the job's user is wiped."""
     here, there = (end.detach() for end in socket.socketpair())
     between = os.fork()
@@ -83,7 +82,7 @@ def start(account: Account, folders: List[str], shared_folders: List[str]) -> Sw
     return sweeper
 
 
-def _main(fd: int, account: Account, folders: List[str], shared_folders: List[str]) -> None:
+def _main(fd: int, account: Account, folders: list[str], shared_folders: list[str]) -> None:
     os.dup2(fd, 3, inheritable=False)
     nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, 0)
@@ -115,7 +114,7 @@ def _signal_user(number: int) -> None:
         pass  # Nobody is left.
 
 
-def _wipe(directories: List[WipedDirectory], account: Account) -> bytes:
+def _wipe(directories: list[WipedDirectory], account: Account) -> bytes:
     try:
         wipe_all(directories)
     except WipeFailed as error:

@@ -6,7 +6,7 @@ Only those of the job's user go, and the caller acts as that user, so the kernel
 from __future__ import annotations
 
 import ctypes
-from typing import Callable, Iterator
+from collections.abc import Iterator
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _IPC_RMID = 0

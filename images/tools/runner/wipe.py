@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import Callable, Iterable, Optional
+from collections.abc import Iterable
+from typing import Callable
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -22,7 +23,7 @@ class WipeFailed(Exception):
 class WipedDirectory:
     """One directory that is wiped again and again; held open, so that it stays the same one."""
 
-    def __init__(self, path: str, only_owner: Optional[int] = None) -> None:
+    def __init__(self, path: str, only_owner: int | None = None) -> None:
         """With `only_owner`, what belongs to other users stays: the directory is not the job's alone."""
         self.path = path
         self._only_owner = only_owner

@@ -1,4 +1,4 @@
-"""A worker's end of the runner's frames, small enough to read: starts the real runner in process mode and talks to it."""
+"""A worker's end of the runner's frames: starts the real runner in process mode and talks to it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, NamedTuple
 
 RUNNER = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "runner")
 RUN, FILE_IN, GO, SIGNAL, RESET, PING = 0x01, 0x02, 0x03, 0x04, 0x05, 0x06
@@ -19,10 +19,9 @@ HELLO, ACK, NAK, STARTED, OUT, ERR, RESULT, READY, PONG = 0x81, 0x82, 0x83, 0x84
 HEADER = struct.Struct(">IB")
 LIMITS = {"timeoutMs": 60_000, "outputBytes": 4 * 1024 * 1024, "resultBytes": 256 * 1024}
 IS_ROOT = os.getuid() == 0
-# An account that runs nothing on this machine; jobs get it when the tests run as root.
-ACCOUNT = 54_321
+# Where the tests run as root, jobs get an account that runs nothing else, not even other runs of these tests.
+ACCOUNT = 1_000_000 + os.getpid()
 PATIENCE_S = 20.0
-
 
 
 def _open_to_all(path: str) -> bool:
@@ -35,22 +34,22 @@ def _open_to_all(path: str) -> bool:
 
 # As root, jobs run under an account that must be able to read the standard library; one in a closed home will not do.
 PYTHON = sys.executable if not IS_ROOT or _open_to_all(os.path.realpath(sys.executable)) else "/usr/bin/python3"
-Frame = Tuple[int, bytes]
+Frame = tuple[int, bytes]
 
 
 class Report(NamedTuple):
     """What a job left: its RESULT, its two streams, and its frame types in order."""
 
-    result: Dict[str, Any]
+    result: dict[str, Any]
     out: bytes
     err: bytes
-    order: List[int]
+    order: list[int]
 
 
 class Runner:
     """One runner process with folders of its own."""
 
-    def __init__(self, dedicated: bool = IS_ROOT, command: Optional[List[str]] = None) -> None:
+    def __init__(self, dedicated: bool = IS_ROOT, command: list[str] | None = None) -> None:
         self.root = tempfile.mkdtemp(prefix="zf-runner-test-")
         os.chmod(self.root, 0o755)
         self.work, self.tmp = os.path.join(self.root, "work"), os.path.join(self.root, "tmp")
@@ -72,7 +71,7 @@ class Runner:
         self._buffer = bytearray()
         self.hello = self.expect_json(HELLO)
 
-    def __enter__(self) -> "Runner":
+    def __enter__(self) -> Runner:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -120,14 +119,16 @@ class Runner:
     def expect_json(self, kind: int) -> Any:
         return json.loads(self.expect(kind))
 
-    def request(self, tool: str, arguments: Any, /, **changes: Any) -> Dict[str, Any]:
+    def request(self, tool: str, arguments: Any, /, **changes: Any) -> dict[str, Any]:
         request = {
             "v": 1, "nonce": self.hello["nonce"], "job": "job-1", "attempt": 1, "tool": tool, "arguments": arguments,
             "fileCount": 0, "limits": LIMITS, "env": {},
         }  # fmt: skip
         return {**request, **changes}
 
-    def start(self, tool: str, arguments: Dict[str, Any], files: Optional[Dict[str, bytes]] = None, **changes: Any) -> None:
+    def start(
+        self, tool: str, arguments: dict[str, Any], files: dict[str, bytes] | None = None, **changes: Any
+    ) -> None:
         """RUN to STARTED."""
         files = files or {}
         self.send_json(RUN, self.request(tool, arguments, fileCount=len(files), **changes))
@@ -140,7 +141,7 @@ class Runner:
     def finish(self) -> Report:
         """What comes up to RESULT."""
         streams = {OUT: bytearray(), ERR: bytearray()}
-        order: List[int] = []
+        order: list[int] = []
         while True:
             kind, payload = self.receive()
             order.append(kind)
@@ -148,7 +149,9 @@ class Runner:
                 return Report(json.loads(payload), bytes(streams[OUT]), bytes(streams[ERR]), order)
             streams[kind] += payload
 
-    def run(self, tool: str, arguments: Dict[str, Any], files: Optional[Dict[str, bytes]] = None, **changes: Any) -> Report:
+    def run(
+        self, tool: str, arguments: dict[str, Any], files: dict[str, bytes] | None = None, **changes: Any
+    ) -> Report:
         self.start(tool, arguments, files, **changes)
         return self.finish()
 
@@ -166,7 +169,7 @@ class Runner:
         self.send_json(SIGNAL, {"signal": name})
 
 
-def processes_marked(mark: str) -> List[int]:
+def processes_marked(mark: str) -> list[int]:
     """The ids of all processes on this machine whose command line holds `mark`; zombies have none."""
     found = []
     for name in os.listdir("/proc"):

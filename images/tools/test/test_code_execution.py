@@ -173,7 +173,7 @@ class Python(RunnerCase):
         self.assertEqual(self.run_code(code).out, b"text\n")
 
     def test_input_files_are_imported_even_under_the_name_of_a_loaded_module(self) -> None:
-        files = {name: b"WHO = 'the job'\n" for name in ("helper.py", "json.py", "frames.py", "report/__init__.py")}
+        files = dict.fromkeys(("helper.py", "json.py", "frames.py", "report/__init__.py"), b"WHO = 'the job'\n")
         code = "import helper, json, frames, report; print(helper.WHO, json.WHO, frames.WHO, report.WHO)"
         report = self.runner.run("code_execution", {"runtime": "python", "code": code}, files)
         self.assertEqual((report.out, report.err), (b"the job the job the job the job\n", b""))

@@ -8,8 +8,25 @@ import subprocess
 import time
 
 from case import RunnerCase
-from client import ACK, GO, HELLO, NAK, PING, PONG, READY, RESET, RESULT, RUN, SIGNAL, STARTED
-from client import LIMITS, PATIENCE_S, PYTHON, RUNNER, Runner
+from client import (
+    ACK,
+    GO,
+    HELLO,
+    LIMITS,
+    NAK,
+    PATIENCE_S,
+    PING,
+    PONG,
+    PYTHON,
+    READY,
+    RESET,
+    RESULT,
+    RUN,
+    RUNNER,
+    SIGNAL,
+    STARTED,
+    Runner,
+)
 
 
 class Handshake(RunnerCase):

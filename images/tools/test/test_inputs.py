@@ -40,7 +40,17 @@ class Paths(unittest.TestCase):
             self.assertEqual(caught.exception.code, "bad_path")
 
     def test_odd_but_honest_paths_are_taken(self) -> None:
-        for path in (b"a", b"a/b/c", b"..a/b..", b"a b\n", b"-rf", b"x" * 255, "\u00e9/\U0001f642".encode(), b"...", b"~"):
+        for path in (
+            b"a",
+            b"a/b/c",
+            b"..a/b..",
+            b"a b\n",
+            b"-rf",
+            b"x" * 255,
+            "\u00e9/\U0001f642".encode(),
+            b"...",
+            b"~",
+        ):
             with self.subTest(path):
                 self.assertEqual("/".join(components(path)).encode(), path)
 

@@ -49,7 +49,9 @@ class Reset(RunnerCase):
         report = self.runner.python(HOSTILE_FILES)
         self.assertEqual((report.out, report.err), (b"planted\n", b""))
         self.runner.reset()
-        report = self.runner.bash("ls -A . $TMPDIR; stat -c %a . $TMPDIR; touch can-write $TMPDIR/can-write && echo yes")
+        report = self.runner.bash(
+            "ls -A . $TMPDIR; stat -c %a . $TMPDIR; touch can-write $TMPDIR/can-write && echo yes"
+        )
         self.assertEqual(report.out.decode().splitlines()[-3:], ["700", "700", "yes"])
         self.assertNotIn(b"deep", report.out)
         self.assertTrue(os.path.exists("/etc/passwd"))

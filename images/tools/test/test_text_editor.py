@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import unittest
-from typing import Any, Dict, List
+from typing import Any
 
 from case import RunnerCase
 from client import ACK, GO, LIMITS, RUN, RUNNER, STARTED, Report
@@ -17,7 +17,7 @@ from tools.lines import apply, parse_edits, split  # noqa: E402
 MIB = 1024 * 1024
 
 
-def patched(text: str, edits: List[Dict[str, Any]]) -> str:
+def patched(text: str, edits: list[dict[str, Any]]) -> str:
     before = split(text)
     return apply(before, parse_edits(edits, len(before.lines)))[0].joined()
 
@@ -56,7 +56,7 @@ class Lines(unittest.TestCase):
                 self.assertEqual(patched(text, edits), expected)
 
     def test_edits_that_make_no_sense_are_refused(self) -> None:
-        cases: List[Any] = [
+        cases: list[Any] = [
             [],
             "x",
             ["x"],
@@ -85,7 +85,7 @@ class Lines(unittest.TestCase):
 
 
 class TextEditor(RunnerCase):
-    def edit(self, files: Dict[str, bytes], **arguments: Any) -> Report:
+    def edit(self, files: dict[str, bytes], **arguments: Any) -> Report:
         report = self.runner.run("text_editor", arguments, files)
         self.assertEqual(report.out + report.err, b"")
         return report
@@ -129,7 +129,7 @@ class TextEditor(RunnerCase):
             self.assertEqual(file.read(), b"a\n")
 
     def test_refusals_say_what_was_wrong(self) -> None:
-        cases: List[Any] = [
+        cases: list[Any] = [
             ({}, {"action": "read", "path": "none"}, "does not exist"),
             ({}, {"action": "patch", "path": "none", "edits": [{"from": 1, "content": "x"}]}, "does not exist"),
             ({"d/f": b""}, {"action": "read", "path": "d"}, "is a directory"),
@@ -157,7 +157,7 @@ class TextEditor(RunnerCase):
                     self.assert_said_no(report, words)
                 self.runner.reset()
 
-    def _start_in_pieces(self, files: Dict[str, bytes], arguments: Dict[str, Any]) -> Report:
+    def _start_in_pieces(self, files: dict[str, bytes], arguments: dict[str, Any]) -> Report:
         self.runner.send_json(RUN, self.runner.request("text_editor", arguments, fileCount=len(files)))
         for path, data in files.items():
             half = len(data) // 2

@@ -62,7 +62,10 @@ const ADVICE: Partial<Record<string, string>> = {
 };
 
 const problemLine = ({ message, code, problem }: ProblemError): string => {
-  const where = problem.errors?.map(({ path, message: what }) => `${path} ${what}`).join(', ');
+  const where = problem.errors
+    ?.filter(({ message: what }) => !message.includes(what))
+    .map(({ path, message: what }) => `${path} ${what}`)
+    .join(', ');
   const detail = where === undefined || where === '' ? message : `${trimmed(message)} (${where})`;
   const advice = ADVICE[code];
   return advice === undefined ? detail : `${trimmed(detail)}; ${advice}`;

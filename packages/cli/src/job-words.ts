@@ -23,7 +23,8 @@ export const exitOf = ({ stage }: JobView): number => {
 /** One line that says how the job stands. */
 export const standing = (job: JobView): string => {
   const used = job.usage === null ? '' : ` in ${Math.round(job.usage.wallMs)} ms`;
-  const exit = job.exitCode === null || job.exitCode === 0 ? '' : `, exit code ${job.exitCode}`;
+  const told = job.exitCode === null || job.exitCode === 0 || job.error !== null;
+  const exit = told ? '' : `, exit code ${job.exitCode}`;
   const why = job.error === null || job.stage === 'cancelled' ? '' : `: ${job.error.message}`;
   return `job ${job.id} ${job.stage.replace('_', ' ')}${used}${exit}${why}`;
 };

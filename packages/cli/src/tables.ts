@@ -4,9 +4,12 @@ import type { JobView, StatusView, ToolView } from '@zerofleet/protocol';
 import Table from 'cli-table3';
 import { oneLine } from './terminal.js';
 
+/** No colours: tables go into files and mails too. One line a row. */
+const STYLE = { head: [], border: [], compact: true };
+
 /** Two columns: what, and its value. Rows without a value are left out. */
 const facts = (rows: readonly (readonly [string, string | number | null])[]): string => {
-  const table = new Table({ style: { head: [], border: [] } });
+  const table = new Table({ style: STYLE });
   for (const [name, value] of rows) if (value !== null) table.push([name, oneLine(String(value))]);
   return table.toString();
 };
@@ -41,7 +44,7 @@ const usage = ({ wallMs, cpuMs, maxRssKiB }: NonNullable<JobView['usage']>): str
 export const toolsTable = (tools: readonly ToolView[]): string => {
   const table = new Table({
     head: ['tool', 'version', 'time limit', 'what it does'],
-    style: { head: [], border: [] },
+    style: STYLE,
     colWidths: [null, null, null, 60],
     wordWrap: true,
   });

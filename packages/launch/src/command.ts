@@ -21,15 +21,15 @@ export const command = async (body: (session: Session) => Promise<number>): Prom
     process.removeAllListeners(signal);
     process.on(signal, onSignal);
   }
-  const result = body(session).catch((error: unknown) => (session.signal.aborted ? session.signal.reason : error));
+  const result = body(session).catch((error: unknown) => session.interruption ?? error);
   const interrupted = new Promise<unknown>((resolve) => {
     session.signal.addEventListener('abort', () => {
-      setTimeout(() => resolve(session.signal.reason), SETTLE_MS).unref();
+      setTimeout(() => resolve(session.interruption), SETTLE_MS).unref();
     });
   });
   const end = await Promise.race([result, interrupted]);
   await session.close();
-  const error = session.signal.aborted ? session.signal.reason : end;
+  const error = session.interruption ?? end;
   if (typeof error === 'number') process.exit(error);
   if (!(error instanceof Interrupted)) fail(messageOf(error));
   process.exit(error instanceof LaunchError ? error.exitCode : 1);

@@ -15,16 +15,22 @@ export const down = async (session: Session): Promise<number> => {
   const entries = session.made.list();
   const alive = entries.find((entry) => entry.thing.kind !== 'images' && isAlive(entry.owner));
   if (alive !== undefined)
-    throw new LaunchError(`a fleet still runs (pid ${alive.owner.pid}); end that with Ctrl-C or kill ${alive.owner.pid} first`);
+    throw new LaunchError(
+      `a fleet still runs (pid ${alive.owner.pid}); end that with Ctrl-C or kill ${alive.owner.pid} first`,
+    );
   let complete = false;
   // Noted first, so that it is the last thing done: what comes after it still needs files in there.
-  session.atEnd('.zerofleet', () => Promise.resolve(complete ? rmSync(HOME, { recursive: true, force: true }) : undefined));
+  session.atEnd('.zerofleet', () =>
+    Promise.resolve(complete ? rmSync(HOME, { recursive: true, force: true }) : undefined),
+  );
   await step('what earlier runs left', async () => recover(session.made));
   const images = session.made.list().filter((entry) => entry.thing.kind === 'images');
   if (images.length > 0) await removeImages(session, images);
   const left = session.made.list().filter((entry) => !isAlive(entry.owner));
   if (left.length > 0) {
-    say(`Not everything could be taken away: ${left.map((entry) => entry.thing.kind).join(', ')}; run it again.`);
+    say(
+      `Not everything could be taken away: ${left.map((entry) => entry.thing.kind).join(', ')}; run it again.`,
+    );
     return 1;
   }
   complete = true;

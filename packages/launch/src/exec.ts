@@ -39,7 +39,11 @@ const endGroup = (pid: number | undefined, signal: NodeJS.Signals): void => {
 };
 
 /** Runs a program and returns how it ended; never throws for its exit status. */
-export const attempt = (command: string, args: readonly string[], options: ExecOptions = {}): Promise<ExecResult> =>
+export const attempt = (
+  command: string,
+  args: readonly string[],
+  options: ExecOptions = {},
+): Promise<ExecResult> =>
   new Promise((resolve) => {
     if (options.signal?.aborted === true) return resolve({ code: 130, stdout: '', stderr: 'interrupted' });
     const child = spawn(command, args, {
@@ -48,7 +52,8 @@ export const attempt = (command: string, args: readonly string[], options: ExecO
       stdio: ['pipe', 'pipe', 'pipe'],
       detached: true,
     });
-    const log = options.logFile === undefined ? undefined : createWriteStream(options.logFile, { flags: 'a' });
+    const log =
+      options.logFile === undefined ? undefined : createWriteStream(options.logFile, { flags: 'a' });
     const kept = { stdout: '', stderr: '' };
     let partial = '';
     const keep = (name: 'stdout' | 'stderr') => (chunk: Buffer) => {
@@ -83,7 +88,9 @@ export const attempt = (command: string, args: readonly string[], options: ExecO
       kept.stderr += error.message;
       finish(127);
     });
-    child.on('close', (status, signal) => finish(late ? 124 : (status ?? (signal === 'SIGKILL' ? 137 : 143))));
+    child.on('close', (status, signal) =>
+      finish(late ? 124 : (status ?? (signal === 'SIGKILL' ? 137 : 143))),
+    );
     child.stdin.on('error', () => undefined);
     child.stdin.end(options.input ?? '');
   });
@@ -95,7 +102,11 @@ export const lastLine = (result: ExecResult): string => {
 };
 
 /** Runs a program and returns its stdout, trimmed. Throws LaunchError with its last line when it fails. */
-export const run = async (command: string, args: readonly string[], options: ExecOptions = {}): Promise<string> => {
+export const run = async (
+  command: string,
+  args: readonly string[],
+  options: ExecOptions = {},
+): Promise<string> => {
   const result = await attempt(command, args, options);
   if (result.code === 0) return result.stdout.trim();
   const what = [command, ...args.slice(0, 3)].join(' ');
@@ -118,7 +129,11 @@ export const sleep = (ms: number): Promise<void> => new Promise((resolve) => set
 /** Asks `test` every `everyMs` until it says true; false when `timeoutMs` went by, or `signal` fired, first. */
 export const until = async (
   test: () => Promise<boolean>,
-  options: { readonly timeoutMs: number; readonly everyMs?: number; readonly signal?: AbortSignal | undefined },
+  options: {
+    readonly timeoutMs: number;
+    readonly everyMs?: number;
+    readonly signal?: AbortSignal | undefined;
+  },
 ): Promise<boolean> => {
   const deadline = Date.now() + options.timeoutMs;
   for (;;) {

@@ -11,7 +11,8 @@ const NAMES: readonly ImageName[] = ['base-node', 'tools', 'fleet', 'nats', 'red
 
 export const main = (_command: string, args: readonly string[]): Promise<void> =>
   command(async (session) => {
-    if (args.length > 0) throw new LaunchError('images takes no arguments; the prefix comes from ZF_IMAGE_PREFIX', 2);
+    if (args.length > 0)
+      throw new LaunchError('images takes no arguments; the prefix comes from ZF_IMAGE_PREFIX', 2);
     await recover(session.made);
     await ensureEngine(session);
     const images = await ensureImages(session, NAMES);

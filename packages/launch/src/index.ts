@@ -12,7 +12,14 @@ export { docker, engineAnswers } from './host/docker.js';
 export { ensureNats, type NatsBinary } from './host/nats.js';
 export { ensureRedis } from './host/redis.js';
 export { ensurePython } from './host/python.js';
-export { ensureImages, imagesEnv, planImages, referenceOf, type ImageName, type Images } from './images/build.js';
+export {
+  ensureImages,
+  imagesEnv,
+  planImages,
+  referenceOf,
+  type ImageName,
+  type Images,
+} from './images/build.js';
 export { coldLatencies, median, warmLatencies } from './samples/latency.js';
 export { hashOfKey, newApiKey, tenantEntry, tenantsFile, type TenantKey } from './keys.js';
 export { ROOT } from './paths.js';

@@ -11,7 +11,10 @@ export const main = (_command: string, args: readonly string[]): Promise<void> =
     if (tenant === undefined || more.length > 0)
       throw new LaunchError('keygen needs exactly one tenant: npm run keygen -- TENANT', 2);
     if (parseTenantId(tenant) === undefined)
-      throw new LaunchError(`'${tenant}' is no tenant id: 1-63 characters of a-z 0-9 -, starting with a letter or digit`, 2);
+      throw new LaunchError(
+        `'${tenant}' is no tenant id: 1-63 characters of a-z 0-9 -, starting with a letter or digit`,
+        2,
+      );
     const key = newApiKey();
     say(`API key of ${tenant}, shown this once; keep it where your secrets are:`);
     say(`  ${key}`);

@@ -14,7 +14,9 @@ import { recover, type Session } from './session.js';
 /** Scenarios in a folder of loadtests/dist. */
 const namesIn = (folder: string): readonly string[] =>
   existsSync(folder)
-    ? readdirSync(folder).filter((name) => name.endsWith('.js') && !name.includes('.test.')).map((name) => name.slice(0, -3))
+    ? readdirSync(folder)
+        .filter((name) => name.endsWith('.js') && !name.includes('.test.'))
+        .map((name) => name.slice(0, -3))
     : [];
 
 export const main = (kind: string, args: readonly string[]): Promise<void> =>
@@ -23,7 +25,10 @@ export const main = (kind: string, args: readonly string[]): Promise<void> =>
     const folder = join(ROOT, 'loadtests', 'dist', ...(kind === 'bench' ? ['bench'] : []));
     const known = namesIn(folder);
     if (!/^[a-z0-9-]+$/.test(name) || !known.includes(name))
-      throw new LaunchError(`npm run ${kind} -- NAME needs one of: ${known.length === 0 ? 'none is built' : known.join(', ')}`, 2);
+      throw new LaunchError(
+        `npm run ${kind} -- NAME needs one of: ${known.length === 0 ? 'none is built' : known.join(', ')}`,
+        2,
+      );
     await recover(session.made);
     await step('NATS server', () => ensureNats());
     await step('Redis server', () => ensureRedis());
@@ -35,7 +40,12 @@ const runScript = (session: Session, script: string, args: readonly string[]): P
   new Promise((resolve, reject) => {
     session.check();
     const env = { ...process.env, [LAUNCH_ID]: session.launchId };
-    const child = spawn(process.execPath, [script, ...args], { cwd: ROOT, env, detached: true, stdio: 'inherit' });
+    const child = spawn(process.execPath, [script, ...args], {
+      cwd: ROOT,
+      env,
+      detached: true,
+      stdio: 'inherit',
+    });
     session.signal.addEventListener('abort', () => child.kill('SIGINT'), { once: true });
     child.on('error', reject);
     child.on('close', (code) => resolve(code ?? 130));

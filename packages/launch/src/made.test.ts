@@ -20,7 +20,9 @@ describe('MadeFile', () => {
     const first = made.add({ kind: 'swarm' });
     made.add({ kind: 'stack', name: 'zerofleet' });
     made.drop(first);
-    expect(new MadeFile(path).list().map((entry) => entry.thing)).toEqual([{ kind: 'stack', name: 'zerofleet' }]);
+    expect(new MadeFile(path).list().map((entry) => entry.thing)).toEqual([
+      { kind: 'stack', name: 'zerofleet' },
+    ]);
   });
 
   it('is on disk when add returns', () => {

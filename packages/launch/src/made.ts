@@ -20,6 +20,8 @@ export type Thing =
   | { readonly kind: 'secret'; readonly name: string }
   | { readonly kind: 'volume'; readonly name: string }
   | { readonly kind: 'stack'; readonly name: string }
+  /** The claim of one launcher on a stack's name, held in the Swarm itself. */
+  | { readonly kind: 'claim'; readonly stack: string; readonly launchId: string }
   /** Images under `prefix`: kept at the end of a run, taken away by --down. */
   | { readonly kind: 'images'; readonly prefix: string };
 
@@ -71,8 +73,8 @@ export class MadeFile {
   /** Every entry, oldest first. A file that cannot be read counts as empty: nothing in it can be acted on. */
   list(): readonly Entry[] {
     try {
-      const content = JSON.parse(readFileSync(this.path, 'utf8')) as Content;
-      return content.version === 1 && Array.isArray(content.entries) ? content.entries : [];
+      const content = JSON.parse(readFileSync(this.path, 'utf8')) as Partial<Content>;
+      return content.version === 1 ? (content.entries ?? []) : [];
     } catch {
       return [];
     }

@@ -3,11 +3,21 @@ import { parseStart } from './options.js';
 
 describe('parseStart', () => {
   it('starts an embedded fleet that stays up by default', () => {
-    expect(parseStart([])).toEqual({ swarm: false, once: false, down: false, port: undefined, data: undefined });
+    expect(parseStart([])).toEqual({
+      swarm: false,
+      once: false,
+      down: false,
+      port: undefined,
+      data: undefined,
+    });
   });
 
   it('takes every option', () => {
-    expect(parseStart(['--once', '--port', '9000', '--data=/tmp/x'])).toMatchObject({ once: true, port: 9000, data: '/tmp/x' });
+    expect(parseStart(['--once', '--port', '9000', '--data=/tmp/x'])).toMatchObject({
+      once: true,
+      port: 9000,
+      data: '/tmp/x',
+    });
     expect(parseStart(['--swarm', '--once'])).toMatchObject({ swarm: true, once: true });
     expect(parseStart(['--down'])).toMatchObject({ down: true });
   });

@@ -13,7 +13,8 @@ export interface StartOptions {
   readonly data: string | undefined;
 }
 
-export const START_USAGE = 'npm start -- [--once] [--port N] [--data DIR] | --swarm [--once] [--port N] | --down';
+export const START_USAGE =
+  'npm start -- [--once] [--port N] [--data DIR] | --swarm [--once] [--port N] | --down';
 
 /** The options in `args`. Throws LaunchError with exit code 2 and the usage. */
 export const parseStart = (args: readonly string[]): StartOptions => {
@@ -37,7 +38,8 @@ export const parseStart = (args: readonly string[]): StartOptions => {
     if (port !== undefined && !(Number.isInteger(port) && port >= 1 && port <= 65_535))
       return refuse(`--port must be a whole number from 1 to 65535, not '${values.port ?? ''}'`);
     if (values.down && args.length > 1) return refuse('--down goes with nothing else');
-    if (values.swarm && values.data !== undefined) return refuse('--data is for the embedded fleet; a Swarm keeps data in a volume');
+    if (values.swarm && values.data !== undefined)
+      return refuse('--data is for the embedded fleet; a Swarm keeps data in a volume');
     return { swarm: values.swarm, once: values.once, down: values.down, port, data: values.data };
   } catch (error) {
     if (error instanceof LaunchError) throw error;

@@ -30,10 +30,14 @@ export type Progress = (detail: string) => void;
 export const step = async <T>(title: string, work: (progress: Progress) => Promise<T>): Promise<T> => {
   const start = Date.now();
   let detail = '';
-  const text = (): string => `  ${title} ... ${seconds(Date.now() - start)}${detail === '' ? '' : ` (${detail})`}`;
+  const text = (): string =>
+    `  ${title} ... ${seconds(Date.now() - start)}${detail === '' ? '' : ` (${detail})`}`;
   const tty = process.stdout.isTTY;
   const timer = setInterval(
-    () => process.stdout.write(tty ? `\r${text().slice(0, (process.stdout.columns || 80) - 1)}\x1b[K` : `${text()}\n`),
+    () =>
+      process.stdout.write(
+        tty ? `\r${text().slice(0, (process.stdout.columns || 80) - 1)}\x1b[K` : `${text()}\n`,
+      ),
     tty ? 200 : 10_000,
   );
   const end = (word: string): void => {

@@ -23,5 +23,7 @@ export const freePort = async (host = '127.0.0.1'): Promise<number> => {
 export const portFrom = async (first: number, host = '127.0.0.1', tries = 100): Promise<number> => {
   for (let port = first; port < first + tries && port <= 65_535; port += 1)
     if ((await listen(port, host)) !== undefined) return port;
-  throw new LaunchError(`ports ${first} to ${first + tries - 1} on ${host} are all taken; choose another with --port`);
+  throw new LaunchError(
+    `ports ${first} to ${first + tries - 1} on ${host} are all taken; choose another with --port`,
+  );
 };

@@ -29,6 +29,11 @@ export class Session {
     return this.controller.signal;
   }
 
+  /** Why the run was interrupted; undefined while it was not. */
+  get interruption(): Interrupted | undefined {
+    return this.signal.aborted ? (this.signal.reason as Interrupted) : undefined;
+  }
+
   /** Ends the run early; the reason is an Interrupted. */
   interrupt(signal: NodeJS.Signals): void {
     this.controller.abort(new Interrupted(signal));
@@ -36,7 +41,7 @@ export class Session {
 
   /** Throws when the run was interrupted. */
   check(): void {
-    if (this.signal.aborted) throw this.signal.reason as Interrupted;
+    if (this.interruption !== undefined) throw this.interruption;
   }
 
   /** Notes a thing that is about to be made, to be undone at the end. Throws Interrupted after a signal. */

@@ -30,26 +30,34 @@ export const main = (_command: string, args: readonly string[]): Promise<void> =
 
 const startHere = async (session: Session, options: StartOptions): Promise<number> => {
   say('Starting an embedded fleet');
-  const kept = options.data !== undefined && existsSync(DEMO_KEY) ? readFileSync(DEMO_KEY, 'utf8').trim() : undefined;
+  const kept =
+    options.data !== undefined && existsSync(DEMO_KEY) ? readFileSync(DEMO_KEY, 'utf8').trim() : undefined;
   const fleet = await startEmbedded(session, {
     tenants: [TENANT],
     ...(kept === undefined ? {} : { keys: [{ tenant: TENANT, apiKey: kept }] }),
     ...(options.port === undefined ? {} : { port: options.port }),
     ...(options.data === undefined ? {} : { data: options.data }),
   });
-  const synced = fleet.nats.synced ? 'every acceptance is on disk before it is answered' : 'acceptance is not synced to disk';
+  const synced = fleet.nats.synced
+    ? 'every acceptance is on disk before it is answered'
+    : 'acceptance is not synced to disk';
   say(`  execution mode ${fleet.mode}; ${synced}; logs in ${fleet.logs}`);
   return show(fleet, session, options);
 };
 
 const startSwarm = async (session: Session, options: StartOptions): Promise<number> => {
   say('Starting a fleet on a one-node Swarm');
-  const fleet = await deploySwarm(session, { tenants: [TENANT], ...(options.port === undefined ? {} : { port: options.port }) });
+  const fleet = await deploySwarm(session, {
+    tenants: [TENANT],
+    ...(options.port === undefined ? {} : { port: options.port }),
+  });
   const failed = await show(fleet, session, options);
   const warm = median(await warmLatencies(fleet, session.signal));
   const cold = median(await coldLatencies(fleet.toolImage, session.signal));
   say(`\nwarm: echo, submit to outcome over HTTP, p50 of 20 jobs: ${warm.toFixed(1)} ms`);
-  say(`cold: docker run --rm of the same image, p50 of 3: ${cold.toFixed(0)} ms (${(cold / warm).toFixed(0)} times as long)`);
+  say(
+    `cold: docker run --rm of the same image, p50 of 3: ${cold.toFixed(0)} ms (${(cold / warm).toFixed(0)} times as long)`,
+  );
   return failed;
 };
 

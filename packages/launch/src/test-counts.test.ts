@@ -21,7 +21,11 @@ describe('countUnittest', () => {
   it.each([
     ['Ran 12 tests in 1.0s\n\nOK\n', 0, { passed: 12, failed: 0, skipped: 0, broken: false }],
     ['Ran 12 tests in 1.0s\n\nOK (skipped=3)\n', 0, { passed: 9, failed: 0, skipped: 3, broken: false }],
-    ['Ran 12 tests in 1.0s\n\nFAILED (failures=1, errors=2, skipped=1)\n', 1, { passed: 8, failed: 3, skipped: 1, broken: true }],
+    [
+      'Ran 12 tests in 1.0s\n\nFAILED (failures=1, errors=2, skipped=1)\n',
+      1,
+      { passed: 8, failed: 3, skipped: 1, broken: true },
+    ],
     ['ImportError', 1, { passed: 0, failed: 1, skipped: 0, broken: true }],
   ])('reads %j', (text, code, counts) => {
     expect(countUnittest(text, code)).toEqual(counts);
@@ -31,6 +35,11 @@ describe('countUnittest', () => {
 describe('addCounts', () => {
   it('adds up', () => {
     const one = { passed: 1, failed: 0, skipped: 2, broken: false };
-    expect(addCounts(one, { ...one, broken: true })).toEqual({ passed: 2, failed: 0, skipped: 4, broken: true });
+    expect(addCounts(one, { ...one, broken: true })).toEqual({
+      passed: 2,
+      failed: 0,
+      skipped: 4,
+      broken: true,
+    });
   });
 });

@@ -29,7 +29,12 @@ export const countVitest = (report: string, exitCode: number): Counts => {
   try {
     const json = JSON.parse(report) as VitestReport;
     const failed = json.numFailedTests === 0 && exitCode !== 0 ? 1 : json.numFailedTests;
-    return { passed: json.numPassedTests, failed, skipped: json.numPendingTests + json.numTodoTests, broken: exitCode !== 0 };
+    return {
+      passed: json.numPassedTests,
+      failed,
+      skipped: json.numPendingTests + json.numTodoTests,
+      broken: exitCode !== 0,
+    };
   } catch {
     return { ...NO_COUNTS, failed: exitCode === 0 ? 0 : 1, broken: exitCode !== 0 };
   }

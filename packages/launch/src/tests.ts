@@ -17,7 +17,11 @@ import { addCounts, countUnittest, countVitest, NO_COUNTS, type Counts } from '.
 
 export const main = (name: string, args: readonly string[]): Promise<void> =>
   command(async (session) => {
-    if (args.length > 0) throw new LaunchError(`${name} takes no arguments; npx vitest run --project unit PATTERN runs single tests`, 2);
+    if (args.length > 0)
+      throw new LaunchError(
+        `${name} takes no arguments; npx vitest run --project unit PATTERN runs single tests`,
+        2,
+      );
     await recover(session.made);
     await step('NATS server', () => ensureNats());
     await step('Redis server', () => ensureRedis());
@@ -26,7 +30,11 @@ export const main = (name: string, args: readonly string[]): Promise<void> =>
     const totals: Counts[] = [];
     const notRun: string[] = [];
     if (name === 'test') {
-      totals.push(await vitest(session, 'unit'), await unittest(session, python), await vitest(session, 'sim'));
+      totals.push(
+        await vitest(session, 'unit'),
+        await unittest(session, python),
+        await vitest(session, 'sim'),
+      );
     }
     const real = name === 'test' ? 'e2e' : 'chaos';
     const why = await whyNoEngine();
@@ -43,11 +51,21 @@ export const main = (name: string, args: readonly string[]): Promise<void> =>
   });
 
 /** Runs a program at the terminal, marked as ours, ended with the session. Returns its exit status. */
-const atTerminal = (session: Session, program: string, args: readonly string[], onText?: (text: string) => void): Promise<number> =>
+const atTerminal = (
+  session: Session,
+  program: string,
+  args: readonly string[],
+  onText?: (text: string) => void,
+): Promise<number> =>
   new Promise((resolve) => {
     session.check();
     const env = { ...process.env, [LAUNCH_ID]: session.launchId };
-    const child = spawn(program, args, { cwd: ROOT, env, detached: true, stdio: ['ignore', onText === undefined ? 'inherit' : 'pipe', onText === undefined ? 'inherit' : 'pipe'] });
+    const child = spawn(program, args, {
+      cwd: ROOT,
+      env,
+      detached: true,
+      stdio: ['ignore', onText === undefined ? 'inherit' : 'pipe', onText === undefined ? 'inherit' : 'pipe'],
+    });
     const take = (chunk: Buffer): void => {
       process.stdout.write(chunk);
       onText?.(chunk.toString('utf8'));
@@ -71,7 +89,19 @@ const vitest = async (session: Session, project: string): Promise<Counts> => {
   const report = join(ensureFolder(join(HOME, 'tests')), `${project}.json`);
   rmSync(report, { force: true });
   const entry = join(ROOT, 'node_modules', 'vitest', 'vitest.mjs');
-  const args = [entry, 'run', '--project', project, '--passWithNoTests', '--reporter', 'default', '--reporter', 'json', '--outputFile.json', report];
+  const args = [
+    entry,
+    'run',
+    '--project',
+    project,
+    '--passWithNoTests',
+    '--reporter',
+    'default',
+    '--reporter',
+    'json',
+    '--outputFile.json',
+    report,
+  ];
   const code = await atTerminal(session, process.execPath, args);
   session.check();
   return countVitest(existsSync(report) ? readFileSync(report, 'utf8') : '', code);

@@ -5,7 +5,14 @@ import { stopEngine } from './host/engine.js';
 import { unmountBelow } from './host/mounts.js';
 import { endProcesses } from './host/processes.js';
 import type { Thing } from './made.js';
-import { removeNodeLabel, removeStack, removeSwarm, removeToolContainers, removeVolume } from './swarm/remove.js';
+import { releaseClaim } from './swarm/claim.js';
+import {
+  removeNodeLabel,
+  removeStack,
+  removeSwarm,
+  removeToolContainers,
+  removeVolume,
+} from './swarm/remove.js';
 
 const quietly = async (args: readonly string[]): Promise<void> => {
   if (await engineAnswers()) await dockerQuiet(args);
@@ -33,6 +40,8 @@ export const undo = async (thing: Thing): Promise<void> => {
       return removeVolume(thing.name);
     case 'stack':
       return removeStack(thing.name);
+    case 'claim':
+      return releaseClaim(thing.stack, thing.launchId);
     case 'images':
       return removeImages(thing.prefix);
   }

@@ -86,6 +86,8 @@ export type JobState =
       readonly outcome: Outcome;
       /** The attempt that brought the outcome; 0 when none was started. */
       readonly attempt: Attempt;
+      /** When that attempt was started; null when the job ended in the queue. */
+      readonly startedAtMs: number | null;
       readonly finishedAtMs: number;
     };
 
@@ -125,6 +127,14 @@ export const transitionJob = (state: JobState, event: JobEvent): JobState => {
 
 type StateOf<K extends JobStateKind> = Extract<JobState, { kind: K }>;
 
+const finishedBy = (event: Extract<JobEvent, { kind: 'finished' }>, startedAtMs: number | null): JobState => ({
+  kind: 'finished',
+  outcome: event.outcome,
+  attempt: event.attempt,
+  startedAtMs,
+  finishedAtMs: event.atMs,
+});
+
 const fromQueued = (state: StateOf<'queued'>, event: JobEvent): JobState => {
   switch (event.kind) {
     case 'started':
@@ -138,7 +148,7 @@ const fromQueued = (state: StateOf<'queued'>, event: JobEvent): JobState => {
       };
     case 'finished':
       if (event.attempt !== state.attemptsStarted) break;
-      return { kind: 'finished', outcome: event.outcome, attempt: event.attempt, finishedAtMs: event.atMs };
+      return finishedBy(event, null);
     case 'requeued':
     case 'cancel_requested':
       break;
@@ -160,7 +170,7 @@ const fromRunning = (state: StateOf<'running'>, event: JobEvent): JobState => {
       return { ...state, cancelRequested: true };
     case 'finished':
       if (event.attempt !== attempt) break;
-      return { kind: 'finished', outcome: event.outcome, attempt, finishedAtMs: event.atMs };
+      return finishedBy(event, state.startedAtMs);
     case 'started':
       break;
   }

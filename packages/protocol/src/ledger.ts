@@ -75,6 +75,7 @@ export const OutcomeRecordShape = Type.Object({
   job: JobEnvelopeShape,
   attempt: AttemptShape,
   outcome: OutcomeShape,
+  startedAtMs: Type.Union([CountShape, Type.Null()]),
   finishedAtMs: CountShape,
 });
 export type OutcomeRecord = Static<typeof OutcomeRecordShape>;

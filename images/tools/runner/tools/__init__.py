@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Callable, Dict, NamedTuple
+from typing import Callable, NamedTuple
 
 from report import Answer
 from tools import code_execution, echo, text_editor
@@ -14,7 +14,7 @@ class Tool(NamedTuple):
     call: Callable[[Call], Answer]
 
 
-TOOLS: Dict[str, Tool] = {
+TOOLS: dict[str, Tool] = {
     "code_execution": Tool(1, code_execution.call),
     "echo": Tool(1, echo.call),
     "text_editor": Tool(1, text_editor.call),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import signal
-from typing import Any, Dict, List, Tuple
+from typing import Any
 
 from limits import INLINE_CODE_BYTES_MAX
 from report import TOOL_ERROR, Answer, killed_by
@@ -49,13 +49,13 @@ def _answer(status: int) -> Answer:
     if os.WIFSIGNALED(status):
         return killed_by(os.WTERMSIG(status), {"exitCode": None})
     code = os.WEXITSTATUS(status)
-    value: Dict[str, Any] = {"exitCode": code}
+    value: dict[str, Any] = {"exitCode": code}
     if code == 0:
         return Answer(value, exit_code=0)
     return Answer(value, TOOL_ERROR, f"exit code {code}", code)
 
 
-def _refuse_nul(strings: List[str]) -> None:
+def _refuse_nul(strings: list[str]) -> None:
     if any("\0" in string for string in strings):
         raise ToolError("Code for this runtime and 'args' cannot hold a NUL character; take it out.")
 
@@ -78,16 +78,16 @@ def _memory_file(name: str, content: str) -> int:
     return fd
 
 
-Command = Tuple[List[str], int]
+Command = tuple[list[str], int]
 
 
-def _bash(code: str, args: List[str]) -> Command:
+def _bash(code: str, args: list[str]) -> Command:
     if _fits(code):
         return ["bash", "-c", code, "bash", *args], -1
     return ["bash", "/proc/self/fd/3", *args], _memory_file("code", code)
 
 
-def _node(code: str, args: List[str]) -> Command:
+def _node(code: str, args: list[str]) -> Command:
     if _fits(code):
         return ["node", "-e", code, "--", *args], -1
     return ["node", "-e", _NODE_FROM_FILE, "--", *args], _memory_file("code", code)
@@ -97,7 +97,7 @@ def _fits(code: str) -> bool:
     return len(code.encode("utf-8", "surrogatepass")) <= INLINE_CODE_BYTES_MAX
 
 
-def _spawn(argv: List[str], code_fd: int) -> int:
+def _spawn(argv: list[str], code_fd: int) -> int:
     """Starts a program; `code_fd`, when there is one, is its descriptor 3."""
     actions = [(os.POSIX_SPAWN_DUP2, code_fd, 3)] if code_fd >= 0 else []
     try:

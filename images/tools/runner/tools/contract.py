@@ -7,7 +7,7 @@ that went around the schema from ending in a stack trace.
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, NamedTuple, Optional
+from typing import Any, NamedTuple
 
 
 class ToolError(Exception):
@@ -15,25 +15,25 @@ class ToolError(Exception):
 
 
 class Call(NamedTuple):
-    arguments: Dict[str, Any]
+    arguments: dict[str, Any]
     result_bytes: int
 
 
-def text(arguments: Dict[str, Any], name: str, default: Optional[str] = None) -> str:
+def text(arguments: dict[str, Any], name: str, default: str | None = None) -> str:
     found = arguments.get(name, default)
     if not isinstance(found, str):
         raise ToolError(f"'{name}' is needed, as a string.")
     return found
 
 
-def integer(arguments: Dict[str, Any], name: str, least: int, default: Optional[int] = None) -> int:
+def integer(arguments: dict[str, Any], name: str, least: int, default: int | None = None) -> int:
     found = arguments.get(name, default)
     if not isinstance(found, int) or isinstance(found, bool) or found < least:
         raise ToolError(f"'{name}' is needed, as an integer from {least}.")
     return found
 
 
-def texts(arguments: Dict[str, Any], name: str) -> List[str]:
+def texts(arguments: dict[str, Any], name: str) -> list[str]:
     found = arguments.get(name, [])
     if not isinstance(found, list) or not all(isinstance(item, str) for item in found):
         raise ToolError(f"'{name}' must be an array of strings.")

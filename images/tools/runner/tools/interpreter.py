@@ -23,7 +23,7 @@ import signal
 import sys
 import types
 import weakref
-from typing import Any, Dict, FrozenSet, List, NoReturn
+from typing import Any, NoReturn
 
 import sealing
 
@@ -32,14 +32,30 @@ _FILENAME = "<string>"
 _STREAM_BROKEN = 120
 # What much code imports, loaded before the first fork: every fork has it for nothing.
 for _name in (
-    "collections csv datetime functools itertools json math pathlib random re string subprocess tempfile threading time "
-    "traceback typing urllib.parse"
-).split():
+    "collections",
+    "csv",
+    "datetime",
+    "functools",
+    "itertools",
+    "json",
+    "math",
+    "pathlib",
+    "random",
+    "re",
+    "string",
+    "subprocess",
+    "tempfile",
+    "threading",
+    "time",
+    "traceback",
+    "typing",
+    "urllib.parse",
+):
     importlib.import_module(_name)
 _RUNNER = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
-def fork(code: str, args: List[str]) -> int:
+def fork(code: str, args: list[str]) -> int:
     """The id of a child process that runs `code`."""
     pid = os.fork()
     if pid == 0:
@@ -50,7 +66,7 @@ def fork(code: str, args: List[str]) -> int:
     return pid
 
 
-def _become(code: str, args: List[str]) -> NoReturn:
+def _become(code: str, args: list[str]) -> NoReturn:
     sealing.close_from(3)
     sealing.set_dumpable(True)  # The code may look into its own /proc, as any program may.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -71,7 +87,7 @@ def _become(code: str, args: List[str]) -> NoReturn:
 
 def _unbuffered(fd: int, errors: str) -> io.TextIOWrapper:
     raw = io.FileIO(fd, "w", closefd=False)
-    return io.TextIOWrapper(raw, encoding="utf-8", errors=errors, write_through=True)  # type: ignore[type-var]
+    return io.TextIOWrapper(raw, encoding="utf-8", errors=errors, write_through=True)
 
 
 def _forget_runner() -> None:
@@ -99,7 +115,7 @@ def _forget_hidden() -> None:
             del sys.modules[name]
 
 
-def _run(code: str, main: Dict[str, Any]) -> int:
+def _run(code: str, main: dict[str, Any]) -> int:
     """Runs `code` with `main` as its globals; gives the exit status that the interpreter would give."""
     linecache.cache[_FILENAME] = (len(code), None, [line + "\n" for line in code.split("\n")], _FILENAME)
     try:
@@ -123,19 +139,19 @@ def _status_of(stop: SystemExit) -> int:
     return 1
 
 
-def _leave(status: int, modules_before: FrozenSet[str]) -> NoReturn:
+def _leave(status: int, modules_before: frozenset[str]) -> NoReturn:
     """The interpreter's own exit for what the code made: threads, atexit functions, finalizers, streams. What the
     runner had loaded stays as it is: taking all of it down would take longer than most code runs."""
     threading = sys.modules.get("threading")
     if threading is not None:
-        threading._shutdown()  # type: ignore[attr-defined]
+        threading._shutdown()
     atexit._run_exitfuncs()
     _flush_files()
     left = [weakref.ref(sys.modules.pop(name)) for name in set(sys.modules) - modules_before]
     gc.collect()
     for reference in left:
         module = reference()
-        if module is not None:  # Something of the interpreter holds it; its names go one by one, as the interpreter does.
+        if module is not None:  # Something holds it: its names are let go instead, as the interpreter does.
             module.__dict__.update(dict.fromkeys(set(module.__dict__) - {"__builtins__"}))
     try:
         sys.stdout.flush()

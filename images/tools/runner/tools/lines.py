@@ -7,7 +7,7 @@ E3  The text keeps its line ends: those it has, and whether the last line has on
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, NamedTuple
 
 from tools.contract import ToolError
 
@@ -18,7 +18,7 @@ _EXCERPT_AROUND = 2
 
 
 class Text(NamedTuple):
-    lines: List[str]
+    lines: list[str]
     ends_with_newline: bool
 
     def joined(self) -> str:
@@ -26,11 +26,11 @@ class Text(NamedTuple):
 
 
 class Edit(NamedTuple):
-    """Lines `first` to `last` become `content`. With `last` one below `first` nothing goes: it inserts before `first`."""
+    """Lines `first` to `last` become `content`; with `last` one below `first` it is inserted before `first`."""
 
     first: int
     last: int
-    content: Optional[str]
+    content: str | None
 
     @property
     def inserts(self) -> bool:
@@ -46,7 +46,7 @@ def split(text: str) -> Text:
     return Text(lines, bool(lines))
 
 
-def parse_edits(value: Any, total: int) -> List[Edit]:
+def parse_edits(value: Any, total: int) -> list[Edit]:
     """The edits for a text of `total` lines, in line order. Raises ToolError."""
     if not isinstance(value, list) or not value:
         raise ToolError("'edits' is needed, as an array of at least one edit.")
@@ -87,7 +87,7 @@ def _parse_edit(item: Any, number: int, total: int) -> Edit:
     return Edit(first, last, content)
 
 
-def apply(text: Text, edits: List[Edit]) -> Tuple[Text, str]:
+def apply(text: Text, edits: list[Edit]) -> tuple[Text, str]:
     """The edited text and an excerpt of it around what changed. `edits` are parse_edits' (E1, E2)."""
     lines = list(text.lines)
     carriage = "\r" if lines and lines[0].endswith("\r") else ""
@@ -102,7 +102,7 @@ def apply(text: Text, edits: List[Edit]) -> Tuple[Text, str]:
     return Text(lines, newline), _excerpt(lines, changed_from, changed_to)
 
 
-def _excerpt(lines: List[str], first: int, last: int) -> str:
+def _excerpt(lines: list[str], first: int, last: int) -> str:
     start = max(1, first - _EXCERPT_AROUND)
     end = min(len(lines), max(last, first - 1) + _EXCERPT_AROUND)
     shown = range(start, min(end, start + _EXCERPT_LINES_MAX - 1) + 1)
@@ -118,7 +118,7 @@ def _shortened(line: str) -> str:
     return line if len(line) <= _EXCERPT_LINE_CHARS_MAX else line[:_EXCERPT_LINE_CHARS_MAX] + "..."
 
 
-def numbered_range(call: Dict[str, Any], total: int) -> Tuple[int, int]:
+def numbered_range(call: dict[str, Any], total: int) -> tuple[int, int]:
     """The lines that a read asks for. Raises ToolError."""
     first, last = call.get("line_from", 1), call.get("line_to", total)
     for name, line in (("line_from", first), ("line_to", last)):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from typing import Any, Dict
+from typing import Any
 
 from frames import json_bytes
 from limits import EDITOR_FILE_BYTES_MAX
@@ -44,7 +44,7 @@ def call(asked: Call) -> Answer:
     raise ToolError("'action' must be read, write or patch.")
 
 
-def _read(asked: Call) -> Dict[str, Any]:
+def _read(asked: Call) -> dict[str, Any]:
     path = _path(asked.arguments)
     lines, ends_with_newline = split(_load(path))
     first, last = numbered_range(asked.arguments, len(lines))
@@ -58,13 +58,13 @@ def _read(asked: Call) -> Dict[str, Any]:
     return {"path": path, "text": found, "line_from": first, "line_to": last, "total_lines": len(lines)}
 
 
-def _write(arguments: Dict[str, Any]) -> Dict[str, Any]:
+def _write(arguments: dict[str, Any]) -> dict[str, Any]:
     path, content = _path(arguments), text(arguments, "content")
     size = _store(path, content)
     return {"path": path, "bytes": size, "lines": len(split(content).lines)}
 
 
-def _patch(arguments: Dict[str, Any]) -> Dict[str, Any]:
+def _patch(arguments: dict[str, Any]) -> dict[str, Any]:
     path = _path(arguments)
     before = split(_load(path))
     after, excerpt = apply(before, parse_edits(arguments.get("edits"), len(before.lines)))
@@ -72,7 +72,7 @@ def _patch(arguments: Dict[str, Any]) -> Dict[str, Any]:
     return {"path": path, "lines": len(after.lines), "excerpt": excerpt}
 
 
-def _path(arguments: Dict[str, Any]) -> str:
+def _path(arguments: dict[str, Any]) -> str:
     path = text(arguments, "path")
     if not path or "\0" in path:
         raise ToolError("'path' must be a path, without NUL characters.")

@@ -55,8 +55,8 @@ export class OutcomeStore implements OutcomePort, OutcomeReader {
     if (bytes === undefined) return undefined;
     const parsed = decodeOutcomeRecord(bytes);
     if (!parsed.ok) throw new Error(`outcome of ${id} cannot be read by this release: ${parsed.reason}`);
-    const { job, attempt, outcome, finishedAtMs } = parsed.value;
-    return { envelope: job, state: { kind: 'finished', attempt, outcome, finishedAtMs } };
+    const { job, attempt, outcome, startedAtMs, finishedAtMs } = parsed.value;
+    return { envelope: job, state: { kind: 'finished', attempt, outcome, startedAtMs, finishedAtMs } };
   }
 
   private key(tenant: TenantId, id: JobId): string {

@@ -368,8 +368,9 @@ export class Engine {
   private project(id: JobId, ledgerSeq: number): void {
     const record = this.state.jobs.get(id);
     if (record?.state.kind !== 'finished') return;
-    const { outcome, attempt, finishedAtMs } = record.state;
-    const projection: OutcomeRecord = { v: 1, ledgerSeq, job: record.envelope, attempt, outcome, finishedAtMs };
+    const { outcome, attempt, startedAtMs, finishedAtMs } = record.state;
+    const times = { startedAtMs, finishedAtMs };
+    const projection: OutcomeRecord = { v: 1, ledgerSeq, job: record.envelope, attempt, outcome, ...times };
     this.projector.add(projection);
   }
 

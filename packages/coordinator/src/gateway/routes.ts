@@ -18,7 +18,7 @@ import {
 import { lookUp, type ShardAccess } from './shard-access.js';
 import { SseWriter } from './sse.js';
 import { streamJob } from './stream-route.js';
-import { fullViewOf, stageOf } from './views.js';
+import { fullViewOf, viewOf } from './views.js';
 import { parseWait, waitForEnd } from './waiting.js';
 
 export interface RouteOptions {
@@ -62,16 +62,16 @@ class Routes {
     const answer = await engine.submit(envelope);
     metrics.submitted(envelope.tool, answer.kind);
     if (answer.kind === 'refused') return refuse(reply, notTaken(answer.why));
-    if (answer.kind === 'unknown') return refuse(reply, acceptanceUnknown(answer.id));
     void reply.header('location', `/v1/jobs/${envelope.id}`);
-    return this.answer(request, reply, answer.job, waitMs, 202);
+    if (answer.kind === 'unknown') return refuse(reply, acceptanceUnknown(answer.id));
+    return this.acknowledge(request, reply, answer.job, waitMs);
   }
 
   async get(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     const waitMs = waitOf(request);
     if (waitMs === undefined) return refuse(reply, BAD_WAIT);
     const job = await this.find(request, reply);
-    return job === undefined ? reply : this.answer(request, reply, job, waitMs, 200);
+    return job === undefined ? reply : this.answer(request, reply, job, waitMs);
   }
 
   async events(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
@@ -97,10 +97,10 @@ class Routes {
     const answer = await engine.cancel(request.tenant, id);
     if (answer.kind === 'unavailable')
       return refuse(reply, { ...notTaken('ledger_unavailable'), detail: 'The cancel was not taken. Try again.' });
-    if (answer.kind === 'cancelled') return reply.code(202).send(await this.view(answer.job));
+    if (answer.kind === 'cancelled') return this.acknowledge(request, reply, answer.job, 0);
     // Not live here: finished long ago, or not there at all.
     const job = await this.find(request, reply);
-    return job === undefined ? reply : reply.code(202).send(await this.view(job));
+    return job === undefined ? reply : this.acknowledge(request, reply, job, 0);
   }
 
   tool(request: FastifyRequest, reply: FastifyReply): FastifyReply {
@@ -123,22 +123,30 @@ class Routes {
     return lookUp(this.options.shard, tenant, id);
   }
 
-  /** Answers with the job, after `waitMs` at most; `openStatus` is the status of one that is not final yet. */
+  /** Answers an accepted submission: never with a refusal, since the job is there. 200 when it is final already. */
+  private async acknowledge(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    job: JobSnapshot,
+    waitMs: number,
+  ): Promise<FastifyReply> {
+    const newest = (waitMs === 0 ? undefined : await this.wait(request, job, waitMs)) ?? job;
+    const view = await this.view(newest).catch(() => undefined);
+    if (view === undefined) return reply.code(202).send(viewOf(newest, null));
+    return reply.code(waitMs > 0 && FINAL_STAGES.has(view.stage) ? 200 : 202).send(view);
+  }
+
+  /** Answers with the job, after `waitMs` at most. */
   private async answer(
     request: FastifyRequest,
     reply: FastifyReply,
     job: JobSnapshot,
     waitMs: number,
-    openStatus: number,
   ): Promise<FastifyReply> {
     const newest = waitMs === 0 ? job : await this.wait(request, job, waitMs);
     if (newest === undefined) return refuse(reply, TOO_MANY_WAITERS);
-    const status = waitMs > 0 && FINAL_STAGES.has(stageOf(newest)) ? 200 : openStatus;
-    try {
-      return await reply.code(status).send(await this.view(newest));
-    } catch {
-      return refuse(reply, NOT_READABLE);
-    }
+    const view = await this.view(newest).catch(() => undefined);
+    return view === undefined ? refuse(reply, NOT_READABLE) : reply.code(200).send(view);
   }
 
   private async wait(request: FastifyRequest, job: JobSnapshot, waitMs: number): Promise<JobSnapshot | undefined> {

@@ -27,7 +27,7 @@ export const viewOf = (job: JobSnapshot, output: OutputView | null): JobView => 
     cancelRequested: state.kind === 'running' && state.cancelRequested,
     timeoutMs: envelope.timeoutMs,
     acceptedAt: at(envelope.acceptedAtMs),
-    startedAt: state.kind === 'running' ? at(state.startedAtMs) : null,
+    startedAt: state.kind === 'queued' || state.startedAtMs === null ? null : at(state.startedAtMs),
     finishedAt: state.kind === 'finished' ? at(state.finishedAtMs) : null,
     result: report?.value ?? null,
     exitCode: report?.exitCode ?? null,

@@ -15,7 +15,12 @@ export interface AppsPlan {
   readonly folder: string;
   readonly logs: string;
   readonly env: NodeJS.ProcessEnv;
-  readonly ports: { readonly api: number; readonly coordinator: number; readonly worker: number; readonly broker: number };
+  readonly ports: {
+    readonly api: number;
+    readonly coordinator: number;
+    readonly worker: number;
+    readonly broker: number;
+  };
   readonly nats: NatsPlan;
   readonly redis: RedisPlan;
   readonly tenantsFile: string;
@@ -26,7 +31,13 @@ export interface AppsPlan {
 
 /** The apps' processes in the order of their start. */
 export const planApps = (plan: AppsPlan): readonly PartSpec[] => {
-  const spec = (name: string, entry: string, port: number, env: NodeJS.ProcessEnv, ready = '/healthz'): PartSpec => ({
+  const spec = (
+    name: string,
+    entry: string,
+    port: number,
+    env: NodeJS.ProcessEnv,
+    ready = '/healthz',
+  ): PartSpec => ({
     name,
     command: process.execPath,
     args: [entryOf(entry)],
@@ -36,25 +47,33 @@ export const planApps = (plan: AppsPlan): readonly PartSpec[] => {
     readyMs: READY_MS,
   });
   const socket = join(plan.folder, 'broker.sock');
-  const coordinator = spec('coordinator', 'coordinator', plan.ports.coordinator, {
-    ...natsEnv(plan),
-    ZF_REDIS_URL: plan.redis.url,
-    ZF_REDIS_PASSWORD_FILE: plan.redis.passwordFile,
-    ZF_NATS_MONITOR_URL: plan.nats.monitorUrl,
-    ZF_API_HOST: '127.0.0.1',
-    ZF_API_PORT: String(plan.ports.api),
-    ZF_TENANTS_FILE: plan.tenantsFile,
-    ZF_TOOLS_DIR: DEFINITIONS,
-    ZF_IMAGE_TOOLS: plan.image,
-    ZF_EXECUTION_MODE: plan.mode,
-  }, '/readyz');
+  const coordinator = spec(
+    'coordinator',
+    'coordinator',
+    plan.ports.coordinator,
+    {
+      ...natsEnv(plan),
+      ZF_REDIS_URL: plan.redis.url,
+      ZF_REDIS_PASSWORD_FILE: plan.redis.passwordFile,
+      ZF_NATS_MONITOR_URL: plan.nats.monitorUrl,
+      ZF_API_HOST: '127.0.0.1',
+      ZF_API_PORT: String(plan.ports.api),
+      ZF_TENANTS_FILE: plan.tenantsFile,
+      ZF_TOOLS_DIR: DEFINITIONS,
+      ZF_IMAGE_TOOLS: plan.image,
+      ZF_EXECUTION_MODE: plan.mode,
+    },
+    '/readyz',
+  );
   const worker = spec('worker', 'worker', plan.ports.worker, {
     ...natsEnv(plan),
     ZF_WORKER_ID: 'embedded',
     ZF_EXECUTION_MODE: plan.mode,
     ZF_TOOLS_DIR: DEFINITIONS,
     ZF_IMAGE_TOOLS: plan.image,
-    ...(plan.mode === 'process' ? processEnv(plan) : { ZF_BROKER_SOCKET: socket, ZF_BROKER_TOKEN_FILE: plan.tokenFile }),
+    ...(plan.mode === 'process'
+      ? processEnv(plan)
+      : { ZF_BROKER_SOCKET: socket, ZF_BROKER_TOKEN_FILE: plan.tokenFile }),
   });
   if (plan.mode === 'process') return [coordinator, worker];
   const broker = spec('broker', 'engine-broker', plan.ports.broker, {

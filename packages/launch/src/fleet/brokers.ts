@@ -70,7 +70,16 @@ export const planRedis = async (program: string, files: BrokerFiles): Promise<Re
   const password = newPassword();
   const passwordFile = writeSecret(join(folder, 'password'), password);
   const config = join(folder, 'redis.conf');
-  const lines = [`port ${port}`, 'bind 127.0.0.1', `dir ${folder}`, 'save ""', 'appendonly no', 'maxmemory 256mb', 'maxmemory-policy allkeys-lru', `requirepass ${password}`];
+  const lines = [
+    `port ${port}`,
+    'bind 127.0.0.1',
+    `dir ${folder}`,
+    'save ""',
+    'appendonly no',
+    'maxmemory 256mb',
+    'maxmemory-policy allkeys-lru',
+    `requirepass ${password}`,
+  ];
   writeFileSync(config, `${lines.join('\n')}\n`, { mode: 0o600 });
   return {
     url: `redis://127.0.0.1:${port}`,

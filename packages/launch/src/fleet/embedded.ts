@@ -50,7 +50,12 @@ export interface EmbeddedFleet extends Fleet {
   /** Admin listeners' base URLs. */
   readonly adminUrls: Readonly<Record<'coordinator' | 'worker', string>> & { readonly broker?: string };
   /** NATS and Redis, for tests that look at them directly. */
-  readonly nats: { readonly url: string; readonly user: string; readonly passwordFile: string; readonly synced: boolean };
+  readonly nats: {
+    readonly url: string;
+    readonly user: string;
+    readonly passwordFile: string;
+    readonly synced: boolean;
+  };
   readonly redis: { readonly url: string; readonly passwordFile: string };
   readonly folder: string;
   readonly logs: string;
@@ -61,7 +66,10 @@ export interface EmbeddedFleet extends Fleet {
 }
 
 /** Starts a fleet; everything it makes goes when `session` ends. Throws LaunchError. */
-export const startEmbedded = async (session: Session, options: EmbeddedOptions = {}): Promise<EmbeddedFleet> => {
+export const startEmbedded = async (
+  session: Session,
+  options: EmbeddedOptions = {},
+): Promise<EmbeddedFleet> => {
   const mode = options.mode ?? (await defaultMode());
   const report = options.report ?? ((line: string) => say(`  ${line}`));
   const nats = await step('NATS server', () => ensureNats());
@@ -73,7 +81,8 @@ export const startEmbedded = async (session: Session, options: EmbeddedOptions =
   const logs = ensureFolder(join(folder, 'logs'), 0o700);
   const env = { ...inherited(), [LAUNCH_ID]: session.launchId };
   const tenants = (options.tenants ?? ['demo']).map(
-    (tenant): TenantKey => options.keys?.find((key) => key.tenant === tenant) ?? { tenant, apiKey: newApiKey() },
+    (tenant): TenantKey =>
+      options.keys?.find((key) => key.tenant === tenant) ?? { tenant, apiKey: newApiKey() },
   );
   const first = tenants[0];
   if (first === undefined) throw new LaunchError('a fleet needs at least one tenant');
@@ -87,7 +96,12 @@ export const startEmbedded = async (session: Session, options: EmbeddedOptions =
   };
   const brokerName = `embedded-${session.launchId}`;
   const apps = planApps({
-    mode, image, folder, logs, ports, brokerName,
+    mode,
+    image,
+    folder,
+    logs,
+    ports,
+    brokerName,
     env: { ...env, ...options.env },
     nats: natsPlan,
     redis: redisPlan,
@@ -105,7 +119,9 @@ export const startEmbedded = async (session: Session, options: EmbeddedOptions =
   const apiUrl = `http://127.0.0.1:${ports.api}`;
   const ready = (timeoutMs = READY_MS): Promise<boolean> =>
     until(async () => ((await statusOf(apiUrl, first.apiKey))?.workers.ready ?? 0) > 0, {
-      timeoutMs, everyMs: 50, signal: session.signal,
+      timeoutMs,
+      everyMs: 50,
+      signal: session.signal,
     });
   await step('fleet', async (progress) => {
     for (const part of parts.values()) {
@@ -119,7 +135,15 @@ export const startEmbedded = async (session: Session, options: EmbeddedOptions =
   });
   const adminUrl = (port: number): string => `http://127.0.0.1:${port}`;
   return {
-    mode, apiUrl, apiKey: first.apiKey, tenants, parts, folder, logs, ready, stop,
+    mode,
+    apiUrl,
+    apiKey: first.apiKey,
+    tenants,
+    parts,
+    folder,
+    logs,
+    ready,
+    stop,
     adminUrls: {
       coordinator: adminUrl(ports.coordinator),
       worker: adminUrl(ports.worker),
@@ -129,7 +153,8 @@ export const startEmbedded = async (session: Session, options: EmbeddedOptions =
     redis: { url: redisPlan.url, passwordFile: redisPlan.passwordFile },
     part: (name) => {
       const part = parts.get(name);
-      if (part === undefined) throw new LaunchError(`this fleet has no ${name}: its execution mode is ${mode}`);
+      if (part === undefined)
+        throw new LaunchError(`this fleet has no ${name}: its execution mode is ${mode}`);
       return part;
     },
   };
@@ -139,7 +164,9 @@ export const startEmbedded = async (session: Session, options: EmbeddedOptions =
 const defaultMode = async (): Promise<'warm' | 'process'> => {
   if (await engineAnswers()) return 'warm';
   warn(`${(await whyNoEngine()) ?? 'no Docker engine runs; npm start -- --swarm starts one'}.`);
-  warn('jobs run as plain subprocesses of this machine: that isolates little, so run only code that you trust.');
+  warn(
+    'jobs run as plain subprocesses of this machine: that isolates little, so run only code that you trust.',
+  );
   return 'process';
 };
 
@@ -161,5 +188,7 @@ const makeFolder = (session: Session, data: string | undefined): string => {
 /** The few variables that child processes take from the launcher's own environment. */
 const inherited = (): NodeJS.ProcessEnv => {
   const names = ['PATH', 'HOME', 'LANG', 'TZ', 'TMPDIR', 'DOCKER_HOST', 'ZF_LOG_LEVEL'];
-  return Object.fromEntries(names.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])));
+  return Object.fromEntries(
+    names.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])),
+  );
 };

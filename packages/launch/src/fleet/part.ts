@@ -55,7 +55,8 @@ export class Part {
     if (this.child === undefined) this.spawn();
     const first = this.pid;
     const up = async (): Promise<boolean> => {
-      if (this.pid === undefined || this.pid !== first) throw new LaunchError(`${this.name} ended at its start: ${this.lastLog()}`);
+      if (this.pid === undefined || this.pid !== first)
+        throw new LaunchError(`${this.name} ended at its start: ${this.lastLog()}`);
       return this.spec.ready();
     };
     try {
@@ -65,7 +66,9 @@ export class Part {
       throw error;
     }
     if (signal?.aborted === true) throw signal.reason as Error;
-    throw new LaunchError(`${this.name} was not ready after ${this.spec.readyMs / 1000} s: ${this.lastLog()}; see ${this.logFile}`);
+    throw new LaunchError(
+      `${this.name} was not ready after ${this.spec.readyMs / 1000} s: ${this.lastLog()}; see ${this.logFile}`,
+    );
   }
 
   /** Waits until it is ready, through restarts; false when that takes longer than `timeoutMs`. */
@@ -102,7 +105,11 @@ export class Part {
   private spawn(): void {
     const log = openSync(this.spec.logFile, 'a');
     const startedAt = Date.now();
-    const child = spawn(this.spec.command, this.spec.args, { env: this.spec.env, stdio: ['ignore', log, log], detached: true });
+    const child = spawn(this.spec.command, this.spec.args, {
+      env: this.spec.env,
+      stdio: ['ignore', log, log],
+      detached: true,
+    });
     closeSync(log);
     this.child = child;
     const ended = (how: string): void => {

@@ -16,7 +16,9 @@ export const canInstall = async (): Promise<boolean> => isRoot() && (await which
  */
 export const aptInstall = async (packages: readonly string[], why: string): Promise<void> => {
   if (!(await canInstall()))
-    throw new LaunchError(`${why} is missing; install it (on Debian: apt-get install ${packages.join(' ')}) and start again`);
+    throw new LaunchError(
+      `${why} is missing; install it (on Debian: apt-get install ${packages.join(' ')}) and start again`,
+    );
   const logFile = `${ensureFolder(LOGS)}/apt.log`;
   const options = { env: ENV, timeoutMs: INSTALL_MS, logFile };
   const install = ['install', '-y', '--no-install-recommends', ...packages];
@@ -24,14 +26,20 @@ export const aptInstall = async (packages: readonly string[], why: string): Prom
   await run('apt-get', ['update'], options);
   const second = await attempt('apt-get', install, options);
   if (second.code !== 0)
-    throw new LaunchError(`apt-get could not install ${packages.join(' ')}: ${lastLine(second)}; its output is in ${logFile}`);
+    throw new LaunchError(
+      `apt-get could not install ${packages.join(' ')}: ${lastLine(second)}; its output is in ${logFile}`,
+    );
 };
 
 /** A Debian mirror as apt is configured to use it: where debootstrap may get packages from. */
 export const debianMirror = async (): Promise<string> => {
   const format = '$(SITE) $(ORIGIN) $(LABEL)';
   const targets = await run('apt-get', ['indextargets', '--format', format, 'Created-By: Packages']);
-  const site = targets.split('\n').find((line) => line.endsWith(' Debian Debian'))?.split(' ')[0];
-  if (site === undefined) throw new LaunchError('apt knows no Debian mirror; run apt-get update and start again');
+  const site = targets
+    .split('\n')
+    .find((line) => line.endsWith(' Debian Debian'))
+    ?.split(' ')[0];
+  if (site === undefined)
+    throw new LaunchError('apt knows no Debian mirror; run apt-get update and start again');
   return site;
 };

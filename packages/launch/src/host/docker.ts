@@ -20,5 +20,7 @@ export const hasImage = async (reference: string): Promise<boolean> =>
   (await dockerQuiet(['image', 'inspect', '--format', '{{.Id}}', reference])).code === 0;
 
 /** The lines of a listing, without empty ones. */
-export const dockerLines = async (args: readonly string[], options: ExecOptions = {}): Promise<readonly string[]> =>
-  (await docker(args, options)).split('\n').filter((line) => line !== '');
+export const dockerLines = async (
+  args: readonly string[],
+  options: ExecOptions = {},
+): Promise<readonly string[]> => (await docker(args, options)).split('\n').filter((line) => line !== '');

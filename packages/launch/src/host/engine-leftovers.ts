@@ -12,7 +12,8 @@ export const cleanLeftovers = async (
   const real = engine.exec.replace(/^\/var\/run\//, '/run/');
   await unmountBelow([`${real}/netns/`, `${real}/containerd/`, `${engine.data}/`]);
   rmSync(`${real}/netns`, { recursive: true, force: true });
-  if (usual) for (const bridge of ['docker0', 'docker_gwbridge']) await attempt('ip', ['link', 'del', bridge]);
+  if (usual)
+    for (const bridge of ['docker0', 'docker_gwbridge']) await attempt('ip', ['link', 'del', bridge]);
 };
 
 /** Ends containerd and shims whose command line names this engine's folder. */
@@ -20,7 +21,10 @@ const endShims = (exec: string): void => {
   for (const name of readdirSync('/proc').filter((entry) => /^\d+$/.test(entry))) {
     try {
       const [program = '', ...args] = readFileSync(`/proc/${name}/cmdline`, 'utf8').split('\0');
-      if (/(^|\/)containerd(-shim[^/]*)?$/.test(program) && args.some((arg) => arg.startsWith(`${exec}/containerd/`)))
+      if (
+        /(^|\/)containerd(-shim[^/]*)?$/.test(program) &&
+        args.some((arg) => arg.startsWith(`${exec}/containerd/`))
+      )
         process.kill(Number(name), 'SIGKILL');
     } catch {
       // ended in between

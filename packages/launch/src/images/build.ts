@@ -32,7 +32,13 @@ export interface Images {
 
 /** The reference of one of the images. */
 export const referenceOf = (images: Images, name: ImageName): string => {
-  const tags = { 'base-node': images.baseTag, tools: images.tag, fleet: images.tag, nats: images.dataTag, redis: images.dataTag };
+  const tags = {
+    'base-node': images.baseTag,
+    tools: images.tag,
+    fleet: images.tag,
+    nats: images.dataTag,
+    redis: images.dataTag,
+  };
   return `${images.prefix}/${name}:${tags[name]}`;
 };
 
@@ -40,9 +46,14 @@ export const referenceOf = (images: Images, name: ImageName): string => {
 export const planImages = (prefix: string, bases: Bases): Images => {
   const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string };
   const baseTag = contentHash([{ text: bases.node }, { path: folderOf('base') }], ROOT);
-  const data = [{ text: `${bases.debian} ${bases.redis} ${NATS_VERSION}` }, { path: folderOf('nats') }, { path: folderOf('redis') }];
+  const data = [
+    { text: `${bases.debian} ${bases.redis} ${NATS_VERSION}` },
+    { path: folderOf('nats') },
+    { path: folderOf('redis') },
+  ];
   const release = [{ text: `${bases.node} ${baseTag}` }, { path: TOOLS }, ...fleetInputs()];
-  const tag = (inputs: Parameters<typeof contentHash>[0]): string => `${version}-${contentHash(inputs, ROOT)}`;
+  const tag = (inputs: Parameters<typeof contentHash>[0]): string =>
+    `${version}-${contentHash(inputs, ROOT)}`;
   return { prefix, bases, baseTag, tag: tag(release), dataTag: tag(data) };
 };
 
@@ -67,7 +78,9 @@ export const ensureImages = async (
   session.check();
   const bases = online ? registryBases : standInBases(prefix);
   if (!online) {
-    say('  no container registry can be reached: the images stand on stand-in bases made from Debian and npm');
+    say(
+      '  no container registry can be reached: the images stand on stand-in bases made from Debian and npm',
+    );
     await makeStandIns(bases, session);
   }
   const images = planImages(prefix, bases);
@@ -81,10 +94,26 @@ export const ensureImages = async (
 const build = async (images: Images, name: ImageName, session: Session): Promise<void> => {
   const context = await contextOf(name, session);
   const { bases } = images;
-  const onBase = { 'base-node': bases.node, tools: referenceOf(images, 'base-node'), fleet: bases.node, nats: bases.debian, redis: bases.redis };
+  const onBase = {
+    'base-node': bases.node,
+    tools: referenceOf(images, 'base-node'),
+    fleet: bases.node,
+    nats: bases.debian,
+    redis: bases.redis,
+  };
   const logFile = join(ensureFolder(LOGS), `build-${name}.log`);
   rmSync(logFile, { force: true });
-  const args = ['build', '--force-rm', '--network', 'host', '--build-arg', `BASE=${onBase[name]}`, '-t', referenceOf(images, name), context];
+  const args = [
+    'build',
+    '--force-rm',
+    '--network',
+    'host',
+    '--build-arg',
+    `BASE=${onBase[name]}`,
+    '-t',
+    referenceOf(images, name),
+    context,
+  ];
   await step(`image ${name}`, (progress) =>
     docker(args, {
       // The classic builder: it is in every engine, buildx is not.

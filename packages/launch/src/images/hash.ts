@@ -9,7 +9,8 @@ const HASH_CHARS = 12;
 export type Input = { readonly path: string } | { readonly text: string };
 
 /** Files that never reach an image, or do not change what it does. */
-const LEFT_OUT = /(^|\/)(node_modules|__pycache__|\.tsbuildinfo|test|[^/]*\.test\.[^/]*|[^/]*\.map|[^/]*\.d\.ts|\.git)(\/|$)/;
+const LEFT_OUT =
+  /(^|\/)(node_modules|__pycache__|\.tsbuildinfo|test|[^/]*\.test\.[^/]*|[^/]*\.map|[^/]*\.d\.ts|\.git)(\/|$)/;
 
 /** Whether the path inside its folder goes into an image. */
 export const goesIn = (path: string): boolean => !LEFT_OUT.test(path);

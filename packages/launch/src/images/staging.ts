@@ -24,7 +24,9 @@ export const fleetPackages = (root = ROOT): readonly string[] => {
   const visit = (name: string): void => {
     if (found.has(name)) return;
     found.add(name);
-    const manifest = JSON.parse(readFileSync(join(root, 'packages', name, 'package.json'), 'utf8')) as Manifest;
+    const manifest = JSON.parse(
+      readFileSync(join(root, 'packages', name, 'package.json'), 'utf8'),
+    ) as Manifest;
     for (const need of Object.keys(manifest.dependencies ?? {}))
       if (need.startsWith(SCOPE)) visit(need.slice(SCOPE.length));
   };
@@ -56,7 +58,10 @@ export const stageFleet = async (signal: AbortSignal): Promise<string> => {
   for (const name of fleetPackages()) {
     const target = join(FOLDER, 'packages', name, 'dist');
     rmSync(target, { recursive: true, force: true });
-    cpSync(join(ROOT, 'packages', name, 'dist'), target, { recursive: true, filter: (path) => goesIn(path.slice(ROOT.length)) });
+    cpSync(join(ROOT, 'packages', name, 'dist'), target, {
+      recursive: true,
+      filter: (path) => goesIn(path.slice(ROOT.length)),
+    });
   }
   rmSync(join(FOLDER, 'definitions'), { recursive: true, force: true });
   cpSync(DEFINITIONS, join(FOLDER, 'definitions'), { recursive: true });
@@ -74,7 +79,8 @@ const installModules = async (hash: string, stamp: string, signal: AbortSignal):
   const chosen = APPS.flatMap((name) => ['--workspace', `packages/${name}`]);
   const args = ['ci', '--omit=dev', '--ignore-scripts', '--no-audit', '--no-fund', ...chosen];
   const result = await attempt('npm', args, { cwd: FOLDER, signal, timeoutMs: INSTALL_MS });
-  if (result.code !== 0) throw new LaunchError(`npm ci for the fleet image failed: ${npmReason(result.stderr)}`);
+  if (result.code !== 0)
+    throw new LaunchError(`npm ci for the fleet image failed: ${npmReason(result.stderr)}`);
   const kept = new Set(fleetPackages());
   for (const name of readdirSync(join(FOLDER, 'packages')))
     if (!kept.has(name)) rmSync(join(FOLDER, 'packages', name), { recursive: true, force: true });
@@ -84,6 +90,8 @@ const installModules = async (hash: string, stamp: string, signal: AbortSignal):
 
 /** The first line of npm's complaint that says something; its last ones are about its log and its usage. */
 export const npmReason = (stderr: string): string => {
-  const lines = stderr.split('\n').map((line) => /^npm error (?!code |errno |syscall )(.*\S)/.exec(line)?.[1]);
+  const lines = stderr
+    .split('\n')
+    .map((line) => /^npm error (?!code |errno |syscall )(.*\S)/.exec(line)?.[1]);
   return lines.find((line) => line !== undefined) ?? 'npm says nothing';
 };

@@ -32,10 +32,14 @@ export const standInBases = (prefix: string): Bases => {
 /** Makes the stand-ins that are missing. Throws LaunchError where this machine cannot. */
 export const makeStandIns = async (bases: Bases, session: Session): Promise<void> => {
   if (!(await hasImage(bases.debian))) {
-    if (!isRoot()) throw new LaunchError('no container registry can be reached, and stand-in bases need root (debootstrap); start as root, or where a registry is in reach');
+    if (!isRoot())
+      throw new LaunchError(
+        'no container registry can be reached, and stand-in bases need root (debootstrap); start as root, or where a registry is in reach',
+      );
     await step(`stand-in base from Debian ${SUITE} (debootstrap)`, () => bootstrap(bases.debian, session));
   }
-  if (!(await hasImage(bases.node))) await step(`Node ${NODE_VERSION} into the stand-in base`, () => addNode(bases, session));
+  if (!(await hasImage(bases.node)))
+    await step(`Node ${NODE_VERSION} into the stand-in base`, () => addNode(bases, session));
 };
 
 const bootstrap = async (reference: string, session: Session): Promise<void> => {
@@ -46,9 +50,20 @@ const bootstrap = async (reference: string, session: Session): Promise<void> => 
   const logFile = `${ensureFolder(LOGS)}/debootstrap.log`;
   const options = { signal: session.signal, timeoutMs: BOOTSTRAP_MS, logFile };
   const mirror = await debianMirror();
-  await run('debootstrap', ['--variant=minbase', `--include=${PACKAGES.join(',')}`, SUITE, folder, mirror], options);
-  for (const waste of ['var/cache/apt/archives', 'var/lib/apt/lists', 'usr/share/doc', 'usr/share/man', 'usr/share/locale'])
-    for (const name of readdirSync(join(folder, waste))) rmSync(join(folder, waste, name), { recursive: true, force: true });
+  await run(
+    'debootstrap',
+    ['--variant=minbase', `--include=${PACKAGES.join(',')}`, SUITE, folder, mirror],
+    options,
+  );
+  for (const waste of [
+    'var/cache/apt/archives',
+    'var/lib/apt/lists',
+    'usr/share/doc',
+    'usr/share/man',
+    'usr/share/locale',
+  ])
+    for (const name of readdirSync(join(folder, waste)))
+      rmSync(join(folder, waste, name), { recursive: true, force: true });
   const pack = 'tar -C "$1" --numeric-owner --one-file-system -c . | docker import - "$2"';
   await run('bash', ['-o', 'pipefail', '-c', pack, 'bash', folder, reference], options);
   rmSync(folder, { recursive: true, force: true });
@@ -61,10 +76,20 @@ const addNode = async (bases: Bases, session: Session): Promise<void> => {
   mkdirSync(join(folder, 'context'), { recursive: true });
   const integrity = NODE_INTEGRITY[process.arch];
   if (integrity === undefined) throw new LaunchError(`no Node ${NODE_VERSION} is known for ${process.arch}`);
-  const pack = ['pack', `node-linux-${process.arch}@${NODE_VERSION}`, '--silent', '--pack-destination', folder];
-  const file = join(folder, await run('npm', pack, { cwd: folder, signal: session.signal, timeoutMs: BOOTSTRAP_MS }));
+  const pack = [
+    'pack',
+    `node-linux-${process.arch}@${NODE_VERSION}`,
+    '--silent',
+    '--pack-destination',
+    folder,
+  ];
+  const file = join(
+    folder,
+    await run('npm', pack, { cwd: folder, signal: session.signal, timeoutMs: BOOTSTRAP_MS }),
+  );
   const found = `sha512-${createHash('sha512').update(readFileSync(file)).digest('base64')}`;
-  if (found !== integrity) throw new LaunchError(`the package of Node ${NODE_VERSION} is not the pinned one (${found})`);
+  if (found !== integrity)
+    throw new LaunchError(`the package of Node ${NODE_VERSION} is not the pinned one (${found})`);
   await run('tar', ['-xzf', file, '-C', folder, 'package/bin/node']);
   copyFileSync(join(folder, 'package/bin/node'), join(folder, 'context/node'));
   chmodSync(join(folder, 'context/node'), 0o755);

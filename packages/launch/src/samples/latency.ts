@@ -19,7 +19,10 @@ export const warmLatencies = async (fleet: Fleet, signal: AbortSignal): Promise<
   const times: number[] = [];
   for (let n = 0; n < WARM_JOBS; n += 1) {
     const began = performance.now();
-    const job = await client.submit({ tool: 'echo', arguments: { text: `warm ${n}` } }, { waitMs: 30_000, signal });
+    const job = await client.submit(
+      { tool: 'echo', arguments: { text: `warm ${n}` } },
+      { waitMs: 30_000, signal },
+    );
     times.push(performance.now() - began);
     if (job.stage !== 'succeeded') throw new LaunchError(`an echo job ended as ${job.stage}`);
   }
@@ -29,7 +32,18 @@ export const warmLatencies = async (fleet: Fleet, signal: AbortSignal): Promise<
 /** Milliseconds of `docker run --rm` of the tool image for a Python that prints a line, 3 times. */
 export const coldLatencies = async (image: string, signal: AbortSignal): Promise<readonly number[]> => {
   const times: number[] = [];
-  const args = ['run', '--rm', '--network', 'none', '--entrypoint', 'python3', image, '-I', '-c', 'print("cold")'];
+  const args = [
+    'run',
+    '--rm',
+    '--network',
+    'none',
+    '--entrypoint',
+    'python3',
+    image,
+    '-I',
+    '-c',
+    'print("cold")',
+  ];
   for (let n = 0; n < COLD_RUNS; n += 1) {
     const began = performance.now();
     await docker(args, { signal });

@@ -24,7 +24,11 @@ export const runSamples = async (fleet: Fleet, signal: AbortSignal): Promise<num
 };
 
 /** Runs one sample; returns what was wrong with it. */
-const runSample = async (client: ZerofleetClient, sample: Sample, signal: AbortSignal): Promise<string | undefined> => {
+const runSample = async (
+  client: ZerofleetClient,
+  sample: Sample,
+  signal: AbortSignal,
+): Promise<string | undefined> => {
   const began = performance.now();
   const accepted = await client.submit(sample.submit, { signal });
   const acceptedMs = performance.now() - began;
@@ -41,9 +45,12 @@ const runSample = async (client: ZerofleetClient, sample: Sample, signal: AbortS
   lines.end();
   const totalMs = performance.now() - began;
   if (text === '' && last.result !== null) say(`  ${stamp().padStart(8)} = ${JSON.stringify(last.result)}`);
-  say(`  ${last.stage}: accepted in ${acceptedMs.toFixed(1)} ms, outcome after ${totalMs.toFixed(1)} ms (job ${last.id})`);
+  say(
+    `  ${last.stage}: accepted in ${acceptedMs.toFixed(1)} ms, outcome after ${totalMs.toFixed(1)} ms (job ${last.id})`,
+  );
   if (!FINAL_STAGES.has(last.stage)) return 'the stream ended before the job did';
-  if (last.stage !== 'succeeded') return last.error === null ? `stage ${last.stage}` : `${last.error.code}: ${last.error.message}`;
+  if (last.stage !== 'succeeded')
+    return last.error === null ? `stage ${last.stage}` : `${last.error.code}: ${last.error.message}`;
   const seen = `${text}${JSON.stringify(last.result)}`;
   return seen.includes(sample.expect) ? undefined : `'${sample.expect}' is not in what it gave`;
 };

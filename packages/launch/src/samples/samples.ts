@@ -24,12 +24,18 @@ export const SAMPLES: readonly Sample[] = [
   },
   {
     title: 'code_execution, terminal',
-    submit: { tool: 'code_execution', arguments: { runtime: 'terminal', code: 'id -un; pwd; seq 3 | paste -sd+ | tee sum.txt' } },
+    submit: {
+      tool: 'code_execution',
+      arguments: { runtime: 'terminal', code: 'id -un; pwd; seq 3 | paste -sd+ | tee sum.txt' },
+    },
     expect: '1+2+3',
   },
   {
     title: 'code_execution, nodejs',
-    submit: { tool: 'code_execution', arguments: { runtime: 'nodejs', code: 'console.log("Node", process.version, [3, 1, 2].sort())' } },
+    submit: {
+      tool: 'code_execution',
+      arguments: { runtime: 'nodejs', code: 'console.log("Node", process.version, [3, 1, 2].sort())' },
+    },
     expect: '[ 1, 2, 3 ]',
   },
   {

@@ -13,10 +13,14 @@ export const ensureSwarm = async (session: Session): Promise<void> => {
   if (state === 'active true') return;
   if (state.startsWith('active')) throw new LaunchError('this node is a Swarm worker; run this on a manager');
   if (!state.startsWith('inactive'))
-    throw new LaunchError(`this node's Swarm is in state '${state}'; run docker swarm leave --force and start again`);
+    throw new LaunchError(
+      `this node's Swarm is in state '${state}'; run docker swarm leave --force and start again`,
+    );
   session.make({ kind: 'swarm' });
   const init = (address: string, port: string) =>
-    dockerQuiet(['swarm', 'init', '--advertise-addr', address, '--listen-addr', `${address}${port}`], { signal: session.signal });
+    dockerQuiet(['swarm', 'init', '--advertise-addr', address, '--listen-addr', `${address}${port}`], {
+      signal: session.signal,
+    });
   const loopback = await init('127.0.0.1', ':2377');
   if (loopback.code === 0) return;
   session.check();
@@ -36,7 +40,9 @@ export const nodeId = (): Promise<string> => docker(['info', '--format', '{{.Swa
 /** Sets the labels that are not set; those are taken off again when `session` ends. */
 export const ensureLabels = async (session: Session): Promise<void> => {
   const id = await nodeId();
-  const present = JSON.parse(await docker(['node', 'inspect', '--format', '{{json .Spec.Labels}}', id])) as Record<string, string>;
+  const present = JSON.parse(
+    await docker(['node', 'inspect', '--format', '{{json .Spec.Labels}}', id]),
+  ) as Record<string, string>;
   for (const [label, value] of Object.entries(LABELS)) {
     if (present[label] === value) continue;
     session.make({ kind: 'node-label', label });

@@ -10,6 +10,7 @@ import { step } from '../output.js';
 import { STACK_FILE } from '../paths.js';
 import { portFrom } from '../ports.js';
 import type { Session } from '../session.js';
+import { claimStack } from './claim.js';
 import { createSecret, ensureLabels, ensureSwarm, nodeId } from './cluster.js';
 import { removeStack } from './remove.js';
 import { containerOf, hostAddressOf, killService, probe, waitForStack } from './stack.js';
@@ -56,8 +57,11 @@ export const deploySwarm = async (session: Session, options: SwarmOptions = {}):
   const stack = options.stack ?? 'zerofleet';
   await step('Docker engine', () => ensureEngine(session));
   await step('Swarm', () => ensureSwarm(session));
+  await claimStack(session, stack);
   if ((await dockerLines(['stack', 'ls', '--format', '{{.Name}}'])).includes(stack))
-    throw new LaunchError(`a stack ${stack} runs here already; it is left alone: docker stack rm ${stack} takes it away`);
+    throw new LaunchError(
+      `a stack ${stack} runs here already; it is left alone: docker stack rm ${stack} takes it away`,
+    );
   const images = await ensureImages(session);
   await ensureLabels(session);
   const broker = await nodeId();
@@ -80,7 +84,10 @@ export const deploySwarm = async (session: Session, options: SwarmOptions = {}):
     return ((await statusOf(apiUrl, first.apiKey))?.workers.ready ?? 0) > 0;
   };
   await step(`stack ${stack}`, async (progress) => {
-    await docker(['stack', 'deploy', '--resolve-image', 'never', '-c', STACK_FILE, stack], { env, signal: session.signal });
+    await docker(['stack', 'deploy', '--resolve-image', 'never', '-c', STACK_FILE, stack], {
+      env,
+      signal: session.signal,
+    });
     await waitForStack(stack, ready, { timeoutMs: READY_MS, signal: session.signal, progress });
   });
   return {
@@ -101,7 +108,11 @@ export const deploySwarm = async (session: Session, options: SwarmOptions = {}):
   };
 };
 
-const stackEnv = (options: SwarmOptions, version: string, port: number): Readonly<Record<string, string>> => ({
+const stackEnv = (
+  options: SwarmOptions,
+  version: string,
+  port: number,
+): Readonly<Record<string, string>> => ({
   ZF_SECRETS_VERSION: version,
   ZF_API_PORT: String(port),
   ZF_EXECUTION_MODE: options.mode ?? 'warm',

@@ -15,11 +15,16 @@ const AT_ONCE = 64;
 const REQUEST_MS = 10_000;
 
 /** Calls `take` with every commit of the stack's ledger, in order. Throws LaunchError when NATS cannot be asked. */
-export const readLedger = async (stack: string, take: (commit: Commit, seq: number) => void, shard = 's0'): Promise<void> => {
+export const readLedger = async (
+  stack: string,
+  take: (commit: Commit, seq: number) => void,
+  shard = 's0',
+): Promise<void> => {
   const container = await containerOf(stack, 'nats');
   const address = await hostAddressOf(stack, 'nats');
   const id = parseShardId(shard);
-  if (container === undefined || address === undefined) throw new LaunchError(`${stack}_nats does not run on this node`);
+  if (container === undefined || address === undefined)
+    throw new LaunchError(`${stack}_nats does not run on this node`);
   if (id === undefined) throw new LaunchError(`'${shard}' is no shard id`);
   const folder = mkdtempSync(join(tmpdir(), 'zf-ledger-'));
   try {
@@ -37,15 +42,23 @@ export const readLedger = async (stack: string, take: (commit: Commit, seq: numb
   }
 };
 
-const readAll = async (connection: NatsConnection, stream: string, take: (commit: Commit, seq: number) => void): Promise<void> => {
+const readAll = async (
+  connection: NatsConnection,
+  stream: string,
+  take: (commit: Commit, seq: number) => void,
+): Promise<void> => {
   const ask = async <T>(subject: string, body: object): Promise<T> => {
-    const reply = await connection.request(`$JS.API.STREAM.${subject}.${stream}`, JSON.stringify(body), { timeout: REQUEST_MS });
+    const reply = await connection.request(`$JS.API.STREAM.${subject}.${stream}`, JSON.stringify(body), {
+      timeout: REQUEST_MS,
+    });
     return reply.json<T>();
   };
   const { state } = await ask<{ state: { first_seq: number; last_seq: number } }>('INFO', {});
   for (let seq = state.first_seq; seq <= state.last_seq; seq += AT_ONCE) {
     const seqs = Array.from({ length: Math.min(AT_ONCE, state.last_seq - seq + 1) }, (_, n) => seq + n);
-    const answers = await Promise.all(seqs.map((one) => ask<{ message?: { data?: string; seq: number } }>('MSG.GET', { seq: one })));
+    const answers = await Promise.all(
+      seqs.map((one) => ask<{ message?: { data?: string; seq: number } }>('MSG.GET', { seq: one })),
+    );
     for (const { message } of answers) {
       // A message that was purged in between has none.
       if (message === undefined) continue;

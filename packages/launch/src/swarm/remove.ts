@@ -28,7 +28,14 @@ export const removeStack = async (name: string): Promise<void> => {
 /** Removes the tool containers of one engine broker that are still there after 5 s. */
 export const removeToolContainers = async (broker: string): Promise<void> => {
   if (!(await engineAnswers())) return;
-  const list = ['ps', '-aq', '--filter', 'label=zerofleet.role=tool', '--filter', `label=zerofleet.broker=${broker}`];
+  const list = [
+    'ps',
+    '-aq',
+    '--filter',
+    'label=zerofleet.role=tool',
+    '--filter',
+    `label=zerofleet.broker=${broker}`,
+  ];
   if (await until(() => isEmpty(list), { timeoutMs: TOOLS_GONE_MS, everyMs: 200 })) return;
   await docker(['rm', '--force', '--volumes', ...(await dockerLines(list))]);
 };
@@ -40,7 +47,8 @@ export const removeVolume = async (name: string): Promise<void> => {
     const result = await dockerQuiet(['volume', 'rm', '--force', name]);
     return result.code === 0;
   };
-  if (!(await until(removed, { timeoutMs: 20_000, everyMs: 500 }))) throw new LaunchError(`volume ${name} is still in use`);
+  if (!(await until(removed, { timeoutMs: 20_000, everyMs: 500 })))
+    throw new LaunchError(`volume ${name} is still in use`);
 };
 
 /** Ends the Swarm of this node, and removes the networks that it made. */

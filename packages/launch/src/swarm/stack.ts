@@ -4,7 +4,10 @@ import { lastLine, until } from '../exec.js';
 import { docker, dockerLines, dockerQuiet } from '../host/docker.js';
 import { warn, type Progress } from '../output.js';
 
-const byStack = (stack: string): readonly string[] => ['--filter', `label=com.docker.stack.namespace=${stack}`];
+const byStack = (stack: string): readonly string[] => [
+  '--filter',
+  `label=com.docker.stack.namespace=${stack}`,
+];
 
 /** One service of a stack, without the stack's name before it. */
 export interface ServiceState {
@@ -18,22 +21,37 @@ export const parseServices = (stack: string, lines: readonly string[]): readonly
   lines.flatMap((line) => {
     const match = /^(\S+) (\d+)\/(\d+)/.exec(line);
     const [, name = '', running = '0', wanted = '0'] = match ?? [];
-    return match === null ? [] : [{ name: name.replace(`${stack}_`, ''), running: Number(running), wanted: Number(wanted) }];
+    return match === null
+      ? []
+      : [{ name: name.replace(`${stack}_`, ''), running: Number(running), wanted: Number(wanted) }];
   });
 
 export const servicesOf = async (stack: string): Promise<readonly ServiceState[]> =>
-  parseServices(stack, await dockerLines(['service', 'ls', ...byStack(stack), '--format', '{{.Name}} {{.Replicas}}']));
+  parseServices(
+    stack,
+    await dockerLines(['service', 'ls', ...byStack(stack), '--format', '{{.Name}} {{.Replicas}}']),
+  );
 
 /** The id of the running container of a service on this node; undefined while there is none. */
 export const containerOf = async (stack: string, service: string): Promise<string | undefined> => {
-  const filter = ['--filter', `label=com.docker.swarm.service.name=${stack}_${service}`, '--filter', 'status=running'];
+  const filter = [
+    '--filter',
+    `label=com.docker.swarm.service.name=${stack}_${service}`,
+    '--filter',
+    'status=running',
+  ];
   return (await dockerLines(['ps', '-q', '--no-trunc', ...filter]))[0];
 };
 
 /** Sends a signal to a service's container on this node; Swarm starts a new one when it ends. Throws LaunchError. */
-export const killService = async (stack: string, service: string, signal: NodeJS.Signals = 'SIGKILL'): Promise<void> => {
+export const killService = async (
+  stack: string,
+  service: string,
+  signal: NodeJS.Signals = 'SIGKILL',
+): Promise<void> => {
   const container = await containerOf(stack, service);
-  if (container === undefined) throw new LaunchError(`${stack}_${service} has no running container on this node`);
+  if (container === undefined)
+    throw new LaunchError(`${stack}_${service} has no running container on this node`);
   await docker(['kill', '--signal', signal, container]);
 };
 
@@ -52,14 +70,21 @@ export const waitForStack = async (
   options: { readonly timeoutMs: number; readonly signal: AbortSignal; readonly progress: Progress },
 ): Promise<void> => {
   const complete = async (): Promise<boolean> => {
-    const waiting = (await servicesOf(stack)).filter((service) => service.running < service.wanted || service.wanted === 0);
-    options.progress(waiting.length === 0 ? 'readiness' : `waits for ${waiting.map((service) => service.name).join(', ')}`);
+    const services = await servicesOf(stack);
+    if (services.length === 0)
+      throw new LaunchError(`the stack ${stack} is gone; something else took it away`);
+    const waiting = services.filter((service) => service.running < service.wanted || service.wanted === 0);
+    options.progress(
+      waiting.length === 0 ? 'readiness' : `waits for ${waiting.map((service) => service.name).join(', ')}`,
+    );
     return waiting.length === 0 && (await ready());
   };
   if (await until(complete, { timeoutMs: options.timeoutMs, everyMs: 250, signal: options.signal })) return;
   if (options.signal.aborted) throw options.signal.reason as Error;
   await explain(stack);
-  throw new LaunchError(`the stack ${stack} was not ready after ${options.timeoutMs / 1000} s; the lines above say where it stands`);
+  throw new LaunchError(
+    `the stack ${stack} was not ready after ${options.timeoutMs / 1000} s; the lines above say where it stands`,
+  );
 };
 
 /** Says what each service's tasks are stuck at, and the last lines of their logs. */
@@ -68,9 +93,16 @@ const explain = async (stack: string): Promise<void> => {
     const service = `${stack}_${name}`;
     warn(`${service}: ${running} of ${wanted} run`);
     const format = '{{.CurrentState}} {{.Error}}';
-    for (const task of (await dockerLines(['service', 'ps', '--no-trunc', '--format', format, service])).slice(0, 3)) warn(`  task: ${task}`);
-    const logs = await dockerQuiet(['service', 'logs', '--raw', '--tail', '4', service], { timeoutMs: 10_000 });
-    if (logs.code === 0) for (const line of logs.stdout.split('\n').filter((text) => text !== '')) warn(`  log: ${line.slice(0, 300)}`);
+    for (const task of (
+      await dockerLines(['service', 'ps', '--no-trunc', '--format', format, service])
+    ).slice(0, 3))
+      warn(`  task: ${task}`);
+    const logs = await dockerQuiet(['service', 'logs', '--raw', '--tail', '4', service], {
+      timeoutMs: 10_000,
+    });
+    if (logs.code === 0)
+      for (const line of logs.stdout.split('\n').filter((text) => text !== ''))
+        warn(`  log: ${line.slice(0, 300)}`);
     if (name === 'coordinator' || name === 'worker') {
       const container = await containerOf(stack, name);
       if (container === undefined) continue;
@@ -84,9 +116,8 @@ const explain = async (stack: string): Promise<void> => {
 export const hostAddressOf = async (stack: string, service: string): Promise<string | undefined> => {
   const container = await containerOf(stack, service);
   if (container === undefined) return undefined;
-  const members = JSON.parse(await docker(['network', 'inspect', '--format', '{{json .Containers}}', 'docker_gwbridge'])) as Record<
-    string,
-    { readonly IPv4Address: string }
-  >;
+  const members = JSON.parse(
+    await docker(['network', 'inspect', '--format', '{{json .Containers}}', 'docker_gwbridge']),
+  ) as Record<string, { readonly IPv4Address: string }>;
   return members[container]?.IPv4Address.split('/')[0];
 };

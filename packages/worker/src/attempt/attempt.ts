@@ -53,6 +53,7 @@ export class Attempt {
   private timedOut = false;
   private slot: Slot | undefined;
   private ran = false;
+  private climbing = false;
   private ladder: Cancel = () => undefined;
 
   constructor(job: RunJob, tools: AttemptTools) {
@@ -110,6 +111,8 @@ export class Attempt {
     });
     deadline();
     this.ladder();
+    // From here on the container may serve another job: a stop that comes late must not reach it.
+    this.slot = undefined;
     const again = this.job.mode !== 'oneshot' && this.job.reuse === 'tenant' && isClean(end) && this.stopReason === undefined;
     void this.tools.pool.release(slot, again && !this.timedOut);
     return this.conclude(end);
@@ -173,10 +176,8 @@ export class Attempt {
     });
   }
 
-  private climbing = false;
-
   private async conclude(end: RunEnd): Promise<AttemptEnd> {
-    const output = await this.storeOutput();
+    const output = await this.storeOutput(end.kind === 'result' && end.result.output.truncated);
     const report: AttemptReport =
       end.kind === 'result'
         ? { value: end.result.value, exitCode: end.result.exitCode, usage: end.result.usage, output }
@@ -197,10 +198,12 @@ export class Attempt {
     return { kind: 'failed', failure, report };
   }
 
-  private async storeOutput(): Promise<OutputRecord> {
+  /** `cut`: the runner, which counts too, has dropped output over the limit. */
+  private async storeOutput(cut: boolean): Promise<OutputRecord> {
     const chunks = this.spool.finish();
     this.live.end();
-    const { bytes, truncated } = this.spool;
+    const { bytes } = this.spool;
+    const truncated = cut || this.spool.truncated;
     const encoded = encodeJson(chunks);
     if (encoded.byteLength <= INLINE_OUTCOME_BYTES_MAX) return { kind: 'inline', bytes, truncated, chunks };
     for (;;) {

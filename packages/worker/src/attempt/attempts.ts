@@ -30,6 +30,8 @@ const PAST_MAX = 20_000;
 const SPOOL_KEEP_MS = 5_000;
 const REPEAT_FIRST_MS = 100;
 const REPEAT_MAX_MS = 2_000;
+/** The kill ladder and one `done`, in ms. */
+const KILL_WITHIN_MS = 4_000;
 
 export interface AttemptsOptions extends Omit<AttemptTools, 'publish'> {
   readonly worker: WorkerId;
@@ -52,6 +54,8 @@ const keyOf = ({ id, attempt }: AttemptRef): string => `${id}/${attempt}`;
 export class Attempts {
   private readonly options: AttemptsOptions;
   private readonly held = new Map<string, Held>();
+  /** Confirmed attempts whose output can still be read. */
+  private readonly lingering = new Map<string, Held>();
   private readonly past = new Set<string>();
   private epoch: Epoch = 0;
   private used: Room = NO_ROOM;
@@ -117,8 +121,6 @@ export class Attempts {
     await this.empty(KILL_WITHIN_MS);
   }
 
-  private readonly lingering = new Map<string, Held>();
-
   /** Whether the job is here now. */
   private take(job: RunJob): boolean {
     const key = keyOf(job);
@@ -174,6 +176,3 @@ export class Attempts {
     await Promise.race([empty, pause(this.options.clock, withinMs)]);
   }
 }
-
-/** The kill ladder and one `done`, in ms. */
-const KILL_WITHIN_MS = 4_000;

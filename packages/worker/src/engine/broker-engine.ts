@@ -71,7 +71,9 @@ export class BrokerEngine implements ToolEngine {
       const outgoing = request({ socketPath: this.options.socketPath, method, path, headers, timeout: CALL_TIMEOUT_MS });
       outgoing.on('timeout', () => outgoing.destroy(new StartError('the engine broker did not answer in time')));
       outgoing.on('error', reject);
-      outgoing.on('response', (answer) => collect(answer).then((bytes) => resolve({ status: answer.statusCode ?? 0, body: bytes }), reject));
+      outgoing.on('response', (answer) => {
+        collect(answer).then((bytes) => resolve({ status: answer.statusCode ?? 0, body: bytes }), reject);
+      });
       outgoing.end(body);
     });
   }

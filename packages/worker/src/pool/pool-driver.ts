@@ -104,7 +104,8 @@ export class PoolDriver {
     this.closed = true;
     this.stopTick();
     for (const waiter of this.waiters.splice(0)) waiter.settle({ kind: 'aborted' });
-    await Promise.all([...this.entries.values()].map((entry) => entry.slot?.link.destroy()));
+    const links = [...this.entries.values()].flatMap((entry) => entry.slot?.link ?? []);
+    await Promise.all(links.map((link) => link.destroy()));
   }
 
   /** A container for a job of `tenant`, when there is one (D2). */
