@@ -32,6 +32,9 @@ class JobProcess:
         with setting.account.acting():
             stdout, job_stdout = os.pipe()
             stderr, job_stderr = os.pipe()
+        # The job may read its own pipe too, and be quicker: what seemed readable must not be waited for.
+        for fd in (stdout, stderr):
+            os.set_blocking(fd, False)
         streams = job.Streams(theirs, job_stdout, job_stderr)
         self.pid = _fork(streams, setting)
         for fd in streams:
@@ -60,20 +63,28 @@ class JobProcess:
         except (EOFError, OSError, Breach):
             return
 
+    def read_pipe(self, stream: int) -> bytes | None:
+        """Some output: None when there is none right now, nothing at the end."""
+        try:
+            return os.read(self.pipes[stream], READ_BYTES)
+        except BlockingIOError:
+            return None
+
     def drain(self, sink: Sink, seconds: float) -> bool:
         """Reads both pipes to their end. False when someone holds one open for longer than `seconds`."""
         deadline = time.monotonic() + seconds
-        open_streams = {fd: stream for stream, fd in enumerate(self.pipes)}
-        while open_streams:
-            ready = select.select(list(open_streams), [], [], max(0.0, deadline - time.monotonic()))[0]
-            if not ready:
-                return False
-            for fd in ready:
-                data = os.read(fd, READ_BYTES)
-                if data:
-                    sink(open_streams[fd], data)
+        for stream, fd in enumerate(self.pipes):
+            while True:
+                data = self.read_pipe(stream)
+                left = deadline - time.monotonic()
+                if data == b"":
+                    break
+                if left <= 0:
+                    return False
+                if data is None:
+                    select.select([fd], [], [], left)
                 else:
-                    del open_streams[fd]
+                    sink(stream, data)
         return True
 
     def descriptors(self) -> tuple[int, ...]:

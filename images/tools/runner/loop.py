@@ -33,8 +33,8 @@ class Loop:
     def turn(self, patience_s: float | None) -> None:
         """Waits for events and handles each once."""
         for key, _ in self._selector.select(patience_s):
-            # A handler earlier in this turn may have unwatched it.
-            if key.fd in self._selector.get_map():
+            # A handler earlier in this turn may have unwatched it, and another descriptor may have its number by now.
+            if self._selector.get_map().get(key.fd) is key:
                 key.data()
 
 

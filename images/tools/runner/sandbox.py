@@ -8,7 +8,6 @@ B3  Any doubt about either raises RunnerFailed, which ends the runner and the co
 
 from __future__ import annotations
 
-import os
 import resource
 import signal
 import time
@@ -19,7 +18,7 @@ import job
 from custody import Custody
 from frames import Breach, decode_json
 from job_process import JobProcess
-from limits import FAREWELL_S_MAX, GONE_S_MAX, READ_BYTES, RESET_S_MAX
+from limits import FAREWELL_S_MAX, GONE_S_MAX, RESET_S_MAX
 from loop import Loop
 from sweeper import Sweeper
 
@@ -179,10 +178,10 @@ class Sandbox:
                 self._listener.job_said(kind, payload)
 
     def _on_pipe(self, stream: int, fd: int) -> None:
-        data = os.read(fd, READ_BYTES)
+        data = self._process.read_pipe(stream)
         if data:
             self._listener.job_wrote(stream, data)
-        else:
+        elif data is not None:
             self._loop.unwatch(fd)
 
     def _on_sweeper(self) -> None:

@@ -7,7 +7,7 @@ import struct
 import time
 
 from case import RunnerCase
-from client import ACCOUNT, IS_ROOT, PATIENCE_S, PYTHON, RESULT, Runner
+from client import ACCOUNT, IS_ROOT, PATIENCE_S, PING, PONG, PYTHON, RESULT, Runner
 
 FORGED = struct.pack(">IB", 2, RESULT) + b"{}"
 
@@ -68,6 +68,25 @@ class Hostile(RunnerCase):
         # A program of its own has as little; its parent is the job's process, too.
         report = self.runner.bash(f'exec {PYTHON} -c "$@"', args=[REACH, "forged", "kill" if IS_ROOT else "spare"])
         self.assertEqual((report.out, report.err), (b"[]\n", b""))
+
+    def test_code_that_reads_its_own_output_away_does_not_hold_the_runner_up(self) -> None:
+        code = """
+import os
+thief = os.open("/proc/self/fd/1", os.O_RDONLY | os.O_NONBLOCK)
+while True:
+    os.write(1, b"x" * 100)
+    try:
+        os.read(thief, 1000)
+    except BlockingIOError:
+        pass
+"""
+        self.runner.start("code_execution", {"runtime": "python", "code": code})
+        for _ in range(200):
+            self.runner.send_json(PING, {})
+            while self.runner.receive()[0] != PONG:
+                pass
+        self.runner.signal("KILL")
+        self.assertEqual(self.runner.finish().result["signal"], "SIGKILL")
 
     def test_code_that_kills_its_parent_gets_no_result_of_its_making(self) -> None:
         report = self.runner.bash("echo before; kill -9 $PPID; sleep 0.2; echo after")

@@ -4,13 +4,14 @@
  * S1  No call is looked at before its token is right; tokens are compared in constant time.
  * S2  A body is parsed against its closed schema; what it holds is read, never passed on.
  */
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { createHash, randomUUID, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { parseBootId, parseContainerId, parseWorkerId } from '@zerofleet/model';
 import {
   BROKER_BOOT_HEADER,
+  BROKER_LIFE_HEADER,
   BROKER_UPGRADE,
   BROKER_WORKER_HEADER,
   CreateRequestShape,
@@ -31,6 +32,9 @@ export interface BrokerServerOptions {
   readonly engine: DockerEngine;
   readonly log: Logger;
 }
+
+/** This life of the broker. */
+const LIFE = randomUUID();
 
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
 
@@ -65,6 +69,7 @@ export const newBrokerServer = (options: BrokerServerOptions): FastifyInstance =
   server.removeContentTypeParser('text/plain');
   server.decorateRequest('owner');
   server.addHook('onRequest', (request, reply, next) => {
+    void reply.header(BROKER_LIFE_HEADER, LIFE);
     const owner = callerOf(request.headers, token);
     if (owner === undefined) {
       answer(reply, 401, 'no valid token, worker and boot');
@@ -135,7 +140,7 @@ const attach = async (
     stream.destroy();
     return;
   }
-  socket.write(`HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: ${BROKER_UPGRADE}\r\n\r\n`);
+  socket.write(`HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: ${BROKER_UPGRADE}\r\n${BROKER_LIFE_HEADER}: ${LIFE}\r\n\r\n`);
   if (head.byteLength > 0) stream.write(head);
   socket.pipe(stream);
   stream.pipe(socket);

@@ -17,6 +17,8 @@ import { ContainerIdShape, PoolSpecShape } from './shapes.js';
 export const BROKER_WORKER_HEADER = 'zf-worker';
 export const BROKER_BOOT_HEADER = 'zf-boot';
 export const BROKER_UPGRADE = 'zf-attach';
+/** Answer header: this life of the broker. A caller that sees another than before knows that its containers died with the broker. */
+export const BROKER_LIFE_HEADER = 'zf-broker-life';
 
 /** Labels on every tool container, for sweeps and for people who look with `docker ps`. */
 export const CONTAINER_LABEL = {

@@ -109,10 +109,14 @@ export const StopReplyShape = Type.Object({ v, known: Type.Boolean() });
 export type StopReply = Static<typeof StopReplyShape>;
 export const parseStopReply = jsonParser(StopReplyShape);
 
-/** What an attempt came to: an outcome, or handed back before anything of it ran. */
+/**
+ * What an attempt came to: an outcome; handed back before anything of it ran; or lost with the engine broker, whose
+ * death counts as the worker's: it may have run, and may run again within the job's attempts.
+ */
 export const AttemptEndShape = Type.Union([
   Type.Object({ kind: Type.Literal('outcome'), outcome: OutcomeShape }),
   Type.Object({ kind: Type.Literal('handed_back'), reason: Type.String() }),
+  Type.Object({ kind: Type.Literal('lost'), reason: Type.String() }),
 ]);
 export type AttemptEnd = Static<typeof AttemptEndShape>;
 

@@ -240,7 +240,7 @@ export class Engine {
     return new Promise((resolve) => {
       const stored = (): void => resolve({ v: MESSAGES_VERSION, kind: 'confirmed' });
       if (message.end.kind === 'outcome') this.finish(record, message.attempt, message.end.outcome, stored);
-      else this.endUnfinished(record, 'handed_back', stored);
+      else this.endUnfinished(record, message.end.kind === 'lost' ? 'worker_lost' : 'handed_back', stored);
       this.dispatch();
     });
   }

@@ -177,6 +177,8 @@ export class Attempt {
   }
 
   private async conclude(end: RunEnd): Promise<AttemptEnd> {
+    const own = this.stopReason !== undefined || this.timedOut;
+    if (end.kind === 'ended' && end.why === 'engine_lost' && !own) return { kind: 'lost', reason: end.reason };
     const output = await this.storeOutput(end.kind === 'result' && end.result.output.truncated);
     const report: AttemptReport =
       end.kind === 'result'

@@ -3,12 +3,15 @@
  *
  * K1  One connection a container, held for its life: when it ends, the broker removes the container, and when the
  *     worker dies its connections end.
+ * K2  A connection that ends because the broker did is told from one whose container ended: every answer names the
+ *     broker's life.
  */
 import { request, type IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { BootId, PoolSpec, WorkerId } from '@zerofleet/model';
 import {
   BROKER_BOOT_HEADER,
+  BROKER_LIFE_HEADER,
   BROKER_UPGRADE,
   BROKER_WORKER_HEADER,
   CreatedShape,
@@ -20,6 +23,8 @@ import { Demux } from './demux.js';
 import { StartError, type RunnerPipe, type ToolEngine } from './tool-engine.js';
 
 const CALL_TIMEOUT_MS = 30_000;
+/** A broker that does not answer this question within so long is gone, in ms. */
+const ALIVE_TIMEOUT_MS = 1_000;
 /** What is kept of a runner's crash report. */
 const CRASH_TEXT_MAX = 2_000;
 /** An answer of the broker, at most. */
@@ -49,7 +54,8 @@ export class BrokerEngine implements ToolEngine {
       throw new StartError(`the engine broker answered ${answer.status}: ${answer.body.toString('utf8', 0, 300)}`);
     const { id } = created.value;
     try {
-      return this.pipeOf(id, await this.attach(id));
+      const { socket, life } = await this.attach(id);
+      return this.pipeOf(id, socket, life);
     } catch (error) {
       await this.remove(id);
       throw error;
@@ -65,20 +71,32 @@ export class BrokerEngine implements ToolEngine {
     return { authorization: `Bearer ${token}`, [BROKER_WORKER_HEADER]: worker, [BROKER_BOOT_HEADER]: boot };
   }
 
-  private call(method: string, path: string, body?: Uint8Array): Promise<{ status: number; body: Buffer }> {
+  /** Whether the broker is still the one that answered with `life`. */
+  private async isAlive(life: string): Promise<boolean> {
+    const answer = await this.call('GET', '/v1/containers', undefined, ALIVE_TIMEOUT_MS).catch(() => undefined);
+    return answer?.life === life;
+  }
+
+  private call(
+    method: string,
+    path: string,
+    body?: Uint8Array,
+    timeout = CALL_TIMEOUT_MS,
+  ): Promise<{ status: number; body: Buffer; life: string }> {
     return new Promise((resolve, reject) => {
       const headers = { ...this.headers(), ...(body === undefined ? {} : { 'content-type': 'application/json' }) };
-      const outgoing = request({ socketPath: this.options.socketPath, method, path, headers, timeout: CALL_TIMEOUT_MS });
+      const outgoing = request({ socketPath: this.options.socketPath, method, path, headers, timeout });
       outgoing.on('timeout', () => outgoing.destroy(new StartError('the engine broker did not answer in time')));
       outgoing.on('error', reject);
       outgoing.on('response', (answer) => {
-        collect(answer).then((bytes) => resolve({ status: answer.statusCode ?? 0, body: bytes }), reject);
+        const head = { status: answer.statusCode ?? 0, life: lifeOf(answer) };
+        collect(answer).then((bytes) => resolve({ ...head, body: bytes }), reject);
       });
       outgoing.end(body);
     });
   }
 
-  private attach(id: string): Promise<Duplex> {
+  private attach(id: string): Promise<{ socket: Duplex; life: string }> {
     return new Promise((resolve, reject) => {
       const headers = { ...this.headers(), connection: 'Upgrade', upgrade: BROKER_UPGRADE };
       const path = `/v1/containers/${id}/attach`;
@@ -90,16 +108,16 @@ export class BrokerEngine implements ToolEngine {
         answer.resume();
         reject(new StartError(`the engine broker refused the attach with ${answer.statusCode ?? 0}`));
       });
-      outgoing.on('upgrade', (_answer, socket, head) => {
+      outgoing.on('upgrade', (answer, socket, head) => {
         clearTimeout(timer);
         if (head.byteLength > 0) socket.unshift(head);
-        resolve(socket);
+        resolve({ socket, life: lifeOf(answer) });
       });
       outgoing.end();
     });
   }
 
-  private pipeOf(id: string, socket: Duplex): RunnerPipe {
+  private pipeOf(id: string, socket: Duplex, life: string): RunnerPipe {
     let crash = '';
     let take: (bytes: Buffer) => void = () => undefined;
     const demux = new Demux(
@@ -116,7 +134,14 @@ export class BrokerEngine implements ToolEngine {
         take = listener;
         socket.on('data', (bytes: Buffer) => demux.push(bytes));
       },
-      onEnd: (end) => void socket.once('close', () => end(crash.trim() === '' ? 'the container ended' : crash.trim())),
+      onEnd: (end) => {
+        socket.once('close', () => {
+          void this.isAlive(life).then((alive) => {
+            if (alive) end(crash.trim() === '' ? 'the container ended' : crash.trim(), false);
+            else end('the engine broker was lost', true);
+          });
+        });
+      },
       destroy: async () => {
         socket.destroy();
         await this.remove(id);
@@ -124,6 +149,8 @@ export class BrokerEngine implements ToolEngine {
     };
   }
 }
+
+const lifeOf = (answer: IncomingMessage): string => String(answer.headers[BROKER_LIFE_HEADER] ?? '');
 
 const collect = async (answer: IncomingMessage): Promise<Buffer> => {
   const pieces: Buffer[] = [];

@@ -104,7 +104,7 @@ const pipeOf = (child: ChildProcess, id: string, release: () => void): RunnerPip
     id,
     write: (bytes) => void child.stdin?.write(bytes),
     onData: (take) => void child.stdout?.on('data', take),
-    onEnd: (end) => void gone.then(() => end(crash.trim() === '' ? 'the runner ended' : crash.trim())),
+    onEnd: (end) => void gone.then(() => end(crash.trim() === '' ? 'the runner ended' : crash.trim(), false)),
     destroy: async () => {
       child.stdin?.destroy();
       const timer = setTimeout(() => killGroup(child), END_WITHIN_MS);

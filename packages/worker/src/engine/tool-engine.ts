@@ -8,8 +8,8 @@ export interface RunnerPipe {
   write(bytes: Buffer): void;
   /** Called with what the runner writes; always drained. */
   onData(take: (bytes: Buffer) => void): void;
-  /** Called once when the runner is gone, with what is known of why. */
-  onEnd(end: (reason: string) => void): void;
+  /** Called once when the runner is gone, with what is known of why, and whether all runners of the engine are. */
+  onEnd(end: (reason: string, engineLost: boolean) => void): void;
   /** Ends the runner and everything it started. Resolves once nothing of it is left; never throws. */
   destroy(): Promise<void>;
 }

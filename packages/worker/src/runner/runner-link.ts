@@ -29,10 +29,10 @@ export interface RunSpec {
 
 export type Offer = { readonly kind: 'acked' } | { readonly kind: 'refused'; readonly nak: Nak } | Ended;
 export type RunEnd = { readonly kind: 'result'; readonly result: RunnerResult } | Ended;
-/** `breach`: the runner broke the protocol. `gone`: it ended. */
+/** `breach`: the runner broke the protocol. `gone`: it ended. `engine_lost`: it ended with every other one of its engine. */
 export interface Ended {
   readonly kind: 'ended';
-  readonly why: 'breach' | 'gone';
+  readonly why: 'breach' | 'gone' | 'engine_lost';
   readonly reason: string;
 }
 
@@ -73,7 +73,7 @@ export class RunnerLink {
       settle = resolve;
     });
     this.phase = { kind: 'greeting', settle };
-    pipe.onEnd((reason) => this.end({ kind: 'ended', why: 'gone', reason }));
+    pipe.onEnd((reason, engineLost) => this.end({ kind: 'ended', why: engineLost ? 'engine_lost' : 'gone', reason }));
     pipe.onData((bytes) => this.take(bytes));
   }
 
