@@ -23,6 +23,15 @@ export default defineConfig({
       }),
       project('sim', ['test/sim/**/*.test.ts'], { testTimeout: 300_000 }),
       onFleet('e2e', ['test/e2e/**/*.test.ts', 'packages/*/src/**/*.docker.test.ts'], { testTimeout: 60_000 }),
+      {
+        test: {
+          name: 'launch',
+          include: ['test/launch/**/*.test.ts'],
+          fileParallelism: false,
+          testTimeout: 400_000,
+          hookTimeout: 60_000,
+        },
+      },
       onFleet('chaos', ['test/chaos/**/*.test.ts'], { testTimeout: 300_000 }),
     ],
   },

@@ -6,7 +6,8 @@ import { describe, expect, inject, it } from 'vitest';
 import { containerOf, killService, readLedger, type SwarmService } from '@zerofleet/launch';
 import type { JobView, Problem } from '@zerofleet/protocol';
 import { FINAL_STAGES } from '@zerofleet/protocol';
-import { clientOf, eventually, raw } from '../fleet/client.js';
+import { clientOf, raw } from '../fleet/client.js';
+import { eventually } from '../fleet/eventually.js';
 
 const JOBS = 1_000;
 const SUBMITTERS = 16;

@@ -1,6 +1,7 @@
 /** Cancel, in every state a job can be in. */
 import { describe, expect, it } from 'vitest';
-import { clientOf, eventually, raw } from '../fleet/client.js';
+import { clientOf, raw } from '../fleet/client.js';
+import { eventually } from '../fleet/eventually.js';
 
 const client = clientOf(0);
 const sleeper = (seconds: number): Parameters<typeof client.submit>[0] => ({

@@ -24,23 +24,5 @@ export const raw = (path: string, init: RequestInit = {}, key = inject('fleet').
     },
   });
 
-/** Waits until `look` finds something, looking every `everyMs`; throws with `what` when it takes longer than `timeoutMs`. */
-export const eventually = async <T>(
-  what: string,
-  look: () => Promise<T | undefined>,
-  timeoutMs = 30_000,
-  everyMs = 50,
-): Promise<T> => {
-  const deadline = Date.now() + timeoutMs;
-  for (;;) {
-    const found = await look();
-    if (found !== undefined) return found;
-    if (Date.now() > deadline) throw new Error(`${what}: not within ${timeoutMs} ms`);
-    await new Promise<void>((resolve) => {
-      setTimeout(resolve, everyMs);
-    });
-  }
-};
-
 /** The API key of the first or the second tenant. */
 export const clientKey = (tenant: 0 | 1): string => inject('fleet').keys[tenant];

@@ -69,7 +69,11 @@ class Runner:
             env={"PATH": os.environ["PATH"], "CANARY_OF_STARTER": "secret-of-the-worker"},
         )
         self._buffer = bytearray()
-        self.hello = self.expect_json(HELLO)
+        try:
+            self.hello = self.expect_json(HELLO)
+        except BaseException:
+            self.__exit__()
+            raise
 
     def __enter__(self) -> Runner:
         return self

@@ -7,7 +7,7 @@ import struct
 import time
 
 from case import RunnerCase
-from client import ACCOUNT, IS_ROOT, PATIENCE_S, PING, PONG, PYTHON, RESULT, Runner
+from client import ACCOUNT, ERR, IS_ROOT, PATIENCE_S, PING, PONG, PYTHON, RESULT, Runner
 
 FORGED = struct.pack(">IB", 2, RESULT) + b"{}"
 
@@ -71,20 +71,23 @@ class Hostile(RunnerCase):
 
     def test_code_that_reads_its_own_output_away_does_not_hold_the_runner_up(self) -> None:
         code = """
-import os
+import os, time
 thief = os.open("/proc/self/fd/1", os.O_RDONLY | os.O_NONBLOCK)
-while True:
-    os.write(1, b"x" * 100)
+for _ in range(10):
+    time.sleep(0.02)
+    os.write(1, b"here and gone")
     try:
         os.read(thief, 1000)
     except BlockingIOError:
         pass
+os.write(2, b"silence")
+time.sleep(60)
 """
         self.runner.start("code_execution", {"runtime": "python", "code": code})
-        for _ in range(200):
-            self.runner.send_json(PING, {})
-            while self.runner.receive()[0] != PONG:
-                pass
+        while self.runner.receive()[0] != ERR:
+            pass
+        self.runner.send_json(PING, {})
+        self.runner.expect(PONG)
         self.runner.signal("KILL")
         self.assertEqual(self.runner.finish().result["signal"], "SIGKILL")
 
