@@ -2,10 +2,29 @@
 import js from '@eslint/js';
 import tseslint from 'typescript-eslint';
 
-const impure = ['Date', 'setTimeout', 'setInterval', 'setImmediate', 'performance', 'process', 'crypto', 'fetch'];
+const impure = [
+  'Date',
+  'setTimeout',
+  'setInterval',
+  'setImmediate',
+  'performance',
+  'process',
+  'crypto',
+  'fetch',
+];
 
 export default tseslint.config(
-  { ignores: ['**/dist/**', '**/node_modules/**', '.zerofleet/**', '**/*.mjs', '**/*.cjs', '*.config.*', 'test/repo/planted/**'] },
+  {
+    ignores: [
+      '**/dist/**',
+      '**/node_modules/**',
+      '.zerofleet/**',
+      '**/*.mjs',
+      '**/*.cjs',
+      '*.config.*',
+      'test/repo/planted/**',
+    ],
+  },
   js.configs.recommended,
   ...tseslint.configs.recommendedTypeChecked,
   {
@@ -25,14 +44,17 @@ export default tseslint.config(
     },
   },
   {
-    files: [
-      'packages/{model,scheduler,pool}/src/**/*.ts',
-      'packages/coordinator/src/engine/**/*.ts',
-    ],
+    files: ['packages/{model,scheduler,pool}/src/**/*.ts', 'packages/coordinator/src/engine/**/*.ts'],
     ignores: ['**/*.test.ts'],
     rules: {
-      'no-restricted-globals': ['error', ...impure.map((name) => ({ name, message: 'The core takes time, randomness and IO as ports.' }))],
-      'no-restricted-properties': ['error', { object: 'Math', property: 'random', message: 'The core takes randomness as a port.' }],
+      'no-restricted-globals': [
+        'error',
+        ...impure.map((name) => ({ name, message: 'The core takes time, randomness and IO as ports.' })),
+      ],
+      'no-restricted-properties': [
+        'error',
+        { object: 'Math', property: 'random', message: 'The core takes randomness as a port.' },
+      ],
     },
   },
 );

@@ -11,7 +11,14 @@ const project = (name: string, include: string[], extra: object = {}) => ({
 
 /** Tests on a real fleet run against what was built, one file after the other, on one fleet for all. */
 const onFleet = (name: string, include: string[], extra: object) => ({
-  test: { name, include, fileParallelism: false, hookTimeout: 600_000, globalSetup: ['test/fleet/setup.ts'], ...extra },
+  test: {
+    name,
+    include,
+    fileParallelism: false,
+    hookTimeout: 600_000,
+    globalSetup: ['test/fleet/setup.ts'],
+    ...extra,
+  },
 });
 
 export default defineConfig({
@@ -22,7 +29,9 @@ export default defineConfig({
         testTimeout: 30_000,
       }),
       project('sim', ['test/sim/**/*.test.ts'], { testTimeout: 300_000 }),
-      onFleet('e2e', ['test/e2e/**/*.test.ts', 'packages/*/src/**/*.docker.test.ts'], { testTimeout: 60_000 }),
+      onFleet('e2e', ['test/e2e/**/*.test.ts', 'packages/*/src/**/*.docker.test.ts'], {
+        testTimeout: 60_000,
+      }),
       {
         test: {
           name: 'launch',

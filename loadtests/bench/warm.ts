@@ -15,7 +15,7 @@ import { OptionError, targetOf, valuesIn, whole, type Target } from '../shared/o
 import { say } from '../shared/output.js';
 import { runScenario } from '../shared/scenario.js';
 import { coldJob, coldPlain } from './cold/container.js';
-import { atLeast, atMost, latencyFigures, percentile, publish } from './report.js';
+import { atLeast, atMost, latencyFigures, percentile, publish } from '../shared/report.js';
 
 const WARM_UPS = 20;
 const BLOCKS = 5;

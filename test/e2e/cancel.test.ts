@@ -29,7 +29,8 @@ describe('cancel', () => {
     await client.cancel(id);
     expect(await client.get(id)).toMatchObject({ stage: 'cancelled', attempt: 0 });
     for (const job of jobs) await client.cancel(job.id);
-    for (const job of jobs) expect((await client.wait(job.id, { timeoutMs: 20_000 })).stage).toBe('cancelled');
+    for (const job of jobs)
+      expect((await client.wait(job.id, { timeoutMs: 20_000 })).stage).toBe('cancelled');
     expect(await client.get(id)).toMatchObject({ stage: 'cancelled', attempt: 0 });
   });
 

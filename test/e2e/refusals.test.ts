@@ -11,17 +11,59 @@ describe('refusals', () => {
   it.each<[what: string, send: () => Promise<Response>, status: number, code: string]>([
     ['malformed JSON', () => post('{"tool":'), 400, 'malformed_json'],
     ['an empty body', () => post(''), 400, 'malformed_json'],
-    ['another media type', () => post('tool=echo', { 'content-type': 'text/plain' }), 415, 'unsupported_media_type'],
-    ['an unknown field', () => post('{"tool":"echo","arguments":{"text":"x"},"weight":9}'), 400, 'invalid_request'],
+    [
+      'another media type',
+      () => post('tool=echo', { 'content-type': 'text/plain' }),
+      415,
+      'unsupported_media_type',
+    ],
+    [
+      'an unknown field',
+      () => post('{"tool":"echo","arguments":{"text":"x"},"weight":9}'),
+      400,
+      'invalid_request',
+    ],
     ['a missing tool', () => post('{"arguments":{}}'), 400, 'invalid_request'],
     ['an unknown tool', () => post('{"tool":"nope"}'), 422, 'unknown_tool'],
     ['a tool by a name of every object', () => post('{"tool":"constructor"}'), 422, 'unknown_tool'],
-    ['arguments against the schema', () => post('{"tool":"echo","arguments":{"text":5}}'), 422, 'invalid_arguments'],
+    [
+      'arguments against the schema',
+      () => post('{"tool":"echo","arguments":{"text":5}}'),
+      422,
+      'invalid_arguments',
+    ],
     ['missing arguments', () => post('{"tool":"echo"}'), 422, 'invalid_arguments'],
-    ['a time limit over the tool’s', () => post('{"tool":"echo","arguments":{"text":"x"},"timeoutMs":999999999}'), 400, 'invalid_request'],
-    ['no attempts', () => post('{"tool":"echo","arguments":{"text":"x"},"maxAttempts":0}'), 400, 'invalid_request'],
-    ['a file outside the work directory', () => post(JSON.stringify({ tool: 'echo', arguments: { text: 'x' }, files: [{ path: '../x', encoding: 'utf8', data: '' }] })), 400, 'invalid_request'],
-    ['a body over the limit', () => post(JSON.stringify({ tool: 'echo', arguments: { text: 'x'.repeat(600_000) } })), 413, 'body_too_large'],
+    [
+      'a time limit over the tool’s',
+      () => post('{"tool":"echo","arguments":{"text":"x"},"timeoutMs":999999999}'),
+      400,
+      'invalid_request',
+    ],
+    [
+      'no attempts',
+      () => post('{"tool":"echo","arguments":{"text":"x"},"maxAttempts":0}'),
+      400,
+      'invalid_request',
+    ],
+    [
+      'a file outside the work directory',
+      () =>
+        post(
+          JSON.stringify({
+            tool: 'echo',
+            arguments: { text: 'x' },
+            files: [{ path: '../x', encoding: 'utf8', data: '' }],
+          }),
+        ),
+      400,
+      'invalid_request',
+    ],
+    [
+      'a body over the limit',
+      () => post(JSON.stringify({ tool: 'echo', arguments: { text: 'x'.repeat(600_000) } })),
+      413,
+      'body_too_large',
+    ],
     ['no key', () => raw('/v1/jobs', { headers: { authorization: '' } }), 401, 'unauthorized'],
     ['a wrong key', () => raw('/v1/tools', {}, `zf_${'A'.repeat(43)}`), 401, 'unauthorized'],
     ['an unknown id', () => raw(`/v1/jobs/${NOBODY}`), 404, 'not_found'],
@@ -46,7 +88,10 @@ describe('refusals', () => {
 
   it('shows no tenant the jobs of another', async () => {
     const mine = await clientOf(0).submit({ tool: 'echo', arguments: { text: 'mine' } }, { waitMs: 30_000 });
-    const running = await clientOf(0).submit({ tool: 'code_execution', arguments: { runtime: 'terminal', code: 'sleep 5' } });
+    const running = await clientOf(0).submit({
+      tool: 'code_execution',
+      arguments: { runtime: 'terminal', code: 'sleep 5' },
+    });
     const theirs = (path: string, method = 'GET'): Promise<Response> => raw(path, { method }, clientKey(1));
     for (const { id } of [mine, running]) {
       expect((await theirs(`/v1/jobs/${id}`)).status).toBe(404);

@@ -11,7 +11,9 @@ const python = (code: string): Parameters<typeof client.submit>[0] => ({
 
 const bytesOf = (events: readonly JobStreamEvent[]): Buffer =>
   Buffer.concat(
-    events.flatMap((event) => (event.type === 'output' ? [Buffer.from(event.chunk.data, event.chunk.encoding)] : [])),
+    events.flatMap((event) =>
+      event.type === 'output' ? [Buffer.from(event.chunk.data, event.chunk.encoding)] : [],
+    ),
   );
 
 describe('event stream', () => {
@@ -63,6 +65,8 @@ describe('event stream', () => {
     const limit = tool?.outputBytes ?? 0;
     expect(bytesOf(events).byteLength).toBe(Math.min(limit, 6_000 * 1_024));
     if (limit < 6_000 * 1_024)
-      expect(events.filter((event) => event.type === 'truncated')).toEqual([{ type: 'truncated', attempt: 1, bytes: limit }]);
+      expect(events.filter((event) => event.type === 'truncated')).toEqual([
+        { type: 'truncated', attempt: 1, bytes: limit },
+      ]);
   });
 });

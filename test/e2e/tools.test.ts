@@ -33,7 +33,10 @@ describe('tools', () => {
     const job = await client.submit({ tool: 'code_execution', arguments: { runtime: 'python', code } }, WAIT);
     expect(job).toMatchObject({ stage: 'failed', exitCode: 3, error: { code: 'tool_error' } });
     const text = (stream: string): string =>
-      (job.output?.chunks ?? []).filter((chunk) => chunk.stream === stream).map((chunk) => chunk.data).join('');
+      (job.output?.chunks ?? [])
+        .filter((chunk) => chunk.stream === stream)
+        .map((chunk) => chunk.data)
+        .join('');
     expect(text('stdout')).toBe('out\n');
     expect(text('stderr')).toBe('err\n');
   });
@@ -46,7 +49,11 @@ describe('tools', () => {
     );
     expect(written).toMatchObject({ stage: 'succeeded', result: { lines: 2 } });
     const read = await client.submit(
-      { tool: 'text_editor', arguments: { action: 'read', path: 'notes/a.txt', line_from: 2, line_to: 2 }, files },
+      {
+        tool: 'text_editor',
+        arguments: { action: 'read', path: 'notes/a.txt', line_from: 2, line_to: 2 },
+        files,
+      },
       WAIT,
     );
     expect(read).toMatchObject({ stage: 'succeeded', result: { total_lines: 3 } });
@@ -61,7 +68,10 @@ describe('tools', () => {
     );
     expect(patched.stage).toBe('succeeded');
     expect(JSON.stringify(patched.result)).toContain('TWO');
-    const missing = await client.submit({ tool: 'text_editor', arguments: { action: 'read', path: 'no.txt' } }, WAIT);
+    const missing = await client.submit(
+      { tool: 'text_editor', arguments: { action: 'read', path: 'no.txt' } },
+      WAIT,
+    );
     expect(missing).toMatchObject({ stage: 'failed', error: { code: 'tool_error' } });
   });
 
@@ -77,7 +87,9 @@ describe('tools', () => {
       client.submit({ tool: 'code_execution', arguments: { runtime: 'terminal', code } }, WAIT);
     await run('echo secret > /work/left; echo secret > /tmp/left; (sleep 300 &) ; export LEFT=1');
     for (let n = 0; n < 4; n += 1) {
-      const job = await run('ls -A /work /tmp /dev/shm; ps -o comm= 2>/dev/null | grep -c sleep; echo "[$LEFT]"');
+      const job = await run(
+        'ls -A /work /tmp /dev/shm; ps -o comm= 2>/dev/null | grep -c sleep; echo "[$LEFT]"',
+      );
       expect(outputOf(job).toString()).not.toContain('left');
       expect(outputOf(job).toString()).toContain('[]');
     }

@@ -22,7 +22,11 @@ const setup = async (project: TestProject): Promise<() => Promise<void>> => {
   process.once('SIGINT', onSignal);
   process.once('SIGTERM', onSignal);
   try {
-    const fleet = await deploySwarm(session, { tenants: ['alpha', 'beta'], workerCpuMilli: 8_000, workerMemoryMib: 4_096 });
+    const fleet = await deploySwarm(session, {
+      tenants: ['alpha', 'beta'],
+      workerCpuMilli: 8_000,
+      workerMemoryMib: 4_096,
+    });
     const [alpha, beta] = fleet.tenants;
     if (alpha === undefined || beta === undefined) throw new Error('two tenants were asked for');
     project.provide('fleet', {

@@ -4,9 +4,17 @@ import { describe, expect, it } from 'vitest';
 import { ROOT } from '@zerofleet/launch';
 
 const run = (app: string, env: Record<string, string>): { status: number | null; stderr: string } => {
-  const base = { PATH: process.env['PATH'] ?? '', ZF_TOOLS_DIR: `${ROOT}/images/tools/definitions`, ZF_IMAGE_TOOLS: 'x' };
+  const base = {
+    PATH: process.env['PATH'] ?? '',
+    ZF_TOOLS_DIR: `${ROOT}/images/tools/definitions`,
+    ZF_IMAGE_TOOLS: 'x',
+  };
   const entry = `${ROOT}/packages/${app}/dist/main.js`;
-  const { status, stderr } = spawnSync(process.execPath, [entry], { env: { ...base, ...env }, encoding: 'utf8', timeout: 20_000 });
+  const { status, stderr } = spawnSync(process.execPath, [entry], {
+    env: { ...base, ...env },
+    encoding: 'utf8',
+    timeout: 20_000,
+  });
   return { status, stderr };
 };
 

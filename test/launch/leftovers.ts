@@ -3,7 +3,8 @@ import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 
 /** Programs that a fleet runs on the host itself. */
-const OURS = /nats-server|redis-server|packages\/(coordinator|worker|engine-broker)\/dist|images\/tools\/runner/;
+const OURS =
+  /nats-server|redis-server|packages\/(coordinator|worker|engine-broker)\/dist|images\/tools\/runner/;
 
 const processes = (): string[] =>
   readdirSync('/proc')

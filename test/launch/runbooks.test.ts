@@ -18,7 +18,10 @@ interface Block {
 
 const blocksOf = (runbook: string): Block[] => {
   const text = readFileSync(join(ROOT, 'runbooks', `${runbook}.md`), 'utf8');
-  return [...text.matchAll(/^```sh run=(\S+)\n([\s\S]*?)^```$/gm)].map(([, name = '', body = '']) => ({ name, text: body }));
+  return [...text.matchAll(/^```sh run=(\S+)\n([\s\S]*?)^```$/gm)].map(([, name = '', body = '']) => ({
+    name,
+    text: body,
+  }));
 };
 
 /** What the release before looks like to a roll-back: other image ids under another tag. */
@@ -54,19 +57,40 @@ describe('runbooks', () => {
     const before = inventory();
     const deploy = blocksOf('deploy');
     const undo = deploy.findIndex((block) => /docker stack rm/.test(block.text));
-    const plan = [...deploy.slice(0, undo), MAKE_PREVIOUS, ...blocksOf('roll-back'), ...deploy.slice(undo), DROP_PREVIOUS];
+    const plan = [
+      ...deploy.slice(0, undo),
+      MAKE_PREVIOUS,
+      ...blocksOf('roll-back'),
+      ...deploy.slice(undo),
+      DROP_PREVIOUS,
+    ];
     const script = join(folder, 'all.sh');
-    writeFileSync(script, ['set -e', ...plan.map(({ name, text }) => `echo "### ${name}"\n${text}`)].join('\n'));
-    const { status, stdout, stderr } = spawnSync('bash', [script], { cwd: ROOT, encoding: 'utf8', timeout: 380_000 });
+    writeFileSync(
+      script,
+      ['set -e', ...plan.map(({ name, text }) => `echo "### ${name}"\n${text}`)].join('\n'),
+    );
+    const { status, stdout, stderr } = spawnSync('bash', [script], {
+      cwd: ROOT,
+      encoding: 'utf8',
+      timeout: 380_000,
+    });
     const last = [...stdout.matchAll(/^### (.*)$/gm)].at(-1)?.[1];
     expect(status, `block ${last}\n${stdout.slice(-2_000)}\n${stderr.slice(-2_000)}`).toBe(0);
     expect(stdout).toMatch(/hello fleet/);
     expect(stdout).toMatch(/after the roll-back/);
     expect(stdout).toMatch(/forward again/);
-    await eventually('nothing left', async () => (isSame(inventory(), before) ? true : undefined), 30_000, 500).catch(() => undefined);
+    await eventually(
+      'nothing left',
+      async () => (isSame(inventory(), before) ? true : undefined),
+      30_000,
+      500,
+    ).catch(() => undefined);
     expect(inventory()).toEqual(before);
-    expect(execFileSync('docker', ['ps', '-aq', '--filter', 'label=zerofleet.role=tool'], { encoding: 'utf8' })).toBe('');
+    expect(
+      execFileSync('docker', ['ps', '-aq', '--filter', 'label=zerofleet.role=tool'], { encoding: 'utf8' }),
+    ).toBe('');
   });
 });
 
-const isSame = (one: readonly string[], other: readonly string[]): boolean => JSON.stringify(one) === JSON.stringify(other);
+const isSame = (one: readonly string[], other: readonly string[]): boolean =>
+  JSON.stringify(one) === JSON.stringify(other);

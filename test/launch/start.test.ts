@@ -13,7 +13,11 @@ interface Run {
 
 /** Runs `npm start -- …` in a process group of its own, as a terminal would. */
 const start = (...args: string[]): Run => {
-  const child = spawn('npm', ['start', '--', ...args], { cwd: ROOT, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn('npm', ['start', '--', ...args], {
+    cwd: ROOT,
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let output = '';
   child.stdout.on('data', (bytes: Buffer) => (output += bytes.toString('utf8')));
   child.stderr.on('data', (bytes: Buffer) => (output += bytes.toString('utf8')));

@@ -13,8 +13,16 @@ const CONFIG = ['.dependency-cruiser.cjs', 'tsconfig.depcruise.json', 'tsconfig.
 
 /** File to plant, its text, and the rule that must name it. */
 const PLANTED: readonly (readonly [file: string, text: string, rule: string])[] = [
-  ['packages/model/src/planted.ts', "import { readFileSync } from 'node:fs';\nexport const x = readFileSync;\n", 'pure-no-io'],
-  ['packages/scheduler/src/planted.ts', "import { v7 } from 'uuid';\nexport const x = v7;\n", 'pure-no-packages'],
+  [
+    'packages/model/src/planted.ts',
+    "import { readFileSync } from 'node:fs';\nexport const x = readFileSync;\n",
+    'pure-no-io',
+  ],
+  [
+    'packages/scheduler/src/planted.ts',
+    "import { v7 } from 'uuid';\nexport const x = v7;\n",
+    'pure-no-packages',
+  ],
   [
     'packages/coordinator/src/engine/planted.ts',
     "import { connect } from 'nats';\nexport const x = connect;\n",
@@ -53,7 +61,10 @@ describe('package directions', () => {
   const cruise = (): string => {
     const bin = join(root, 'node_modules', '.bin', 'depcruise');
     try {
-      return execFileSync(bin, ['packages', '--config', '.dependency-cruiser.cjs'], { cwd: copy, encoding: 'utf8' });
+      return execFileSync(bin, ['packages', '--config', '.dependency-cruiser.cjs'], {
+        cwd: copy,
+        encoding: 'utf8',
+      });
     } catch (error) {
       return (error as { stdout: string }).stdout;
     }

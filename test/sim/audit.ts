@@ -36,7 +36,9 @@ const auditWriter = (commits: readonly Commit[]): string[] => {
   for (const [index, commit] of commits.entries()) {
     const elected = commit.events.some((event) => event.kind === 'elected');
     if (elected ? commit.epoch <= epoch : commit.epoch !== epoch || commit.batch !== batch + 1)
-      wrong.push(`I2: message ${index + 1} of epoch ${commit.epoch} batch ${commit.batch} after ${epoch}/${batch}`);
+      wrong.push(
+        `I2: message ${index + 1} of epoch ${commit.epoch} batch ${commit.batch} after ${epoch}/${batch}`,
+      );
     epoch = commit.epoch;
     batch = elected ? 0 : commit.batch;
   }
@@ -54,7 +56,8 @@ const auditOutcomes = (world: World, commits: readonly Commit[]): string[] => {
   }
   for (const id of world.accepted.keys()) {
     if (!finished.has(id)) wrong.push(`I1: ${id} was accepted and has no outcome`);
-    else if (world.projected.get(id)?.outcome.kind !== finished.get(id)) wrong.push(`I1: ${id} is projected otherwise`);
+    else if (world.projected.get(id)?.outcome.kind !== finished.get(id))
+      wrong.push(`I1: ${id} is projected otherwise`);
   }
   return wrong;
 };
@@ -81,7 +84,9 @@ const auditRuns = (world: World): string[] => {
 const auditHeard = (world: World): string[] =>
   [...world.heard].flatMap(([id, kinds]) =>
     kinds.some((kind) => kind !== world.projected.get(id)?.outcome.kind)
-      ? [`I3: a listener of ${id} heard ${kinds.join(', ')}, recorded is ${world.projected.get(id)?.outcome.kind}`]
+      ? [
+          `I3: a listener of ${id} heard ${kinds.join(', ')}, recorded is ${world.projected.get(id)?.outcome.kind}`,
+        ]
       : [],
   );
 
@@ -96,5 +101,7 @@ const auditPurge = (world: World, commits: readonly Commit[]): string[] => {
     const jobs = [...state.jobs.values()].filter((job) => job.state.kind !== 'finished');
     return JSON.stringify({ epoch: state.epoch, jobs: jobs.map((job) => [job.envelope.id, job.state]) });
   };
-  return live(1) === live(world.log.firstSeq) ? [] : [`purge: the ledger from ${world.log.firstSeq} on folds otherwise`];
+  return live(1) === live(world.log.firstSeq)
+    ? []
+    : [`purge: the ledger from ${world.log.firstSeq} on folds otherwise`];
 };

@@ -54,18 +54,21 @@ describe('simulation', () => {
     expect(second.log.history.map(String)).toEqual(first.log.history.map(String));
   });
 
-  it.each<Defect>(['unfenced-ledger', 'fence-by-sequence-only', 'double-run', 'early-confirm', 'outcome-dropped'])(
-    'catches the planted defect %s',
-    async (defect) => {
-      const found: string[] = [];
-      for (let seed = 1; seed <= 400 && found.length === 0; seed += 1) {
-        try {
-          found.push(...audit(await simulate(seed, defect)));
-        } catch (error) {
-          found.push(error instanceof Error ? error.message : String(error));
-        }
+  it.each<Defect>([
+    'unfenced-ledger',
+    'fence-by-sequence-only',
+    'double-run',
+    'early-confirm',
+    'outcome-dropped',
+  ])('catches the planted defect %s', async (defect) => {
+    const found: string[] = [];
+    for (let seed = 1; seed <= 400 && found.length === 0; seed += 1) {
+      try {
+        found.push(...audit(await simulate(seed, defect)));
+      } catch (error) {
+        found.push(error instanceof Error ? error.message : String(error));
       }
-      expect(found).not.toEqual([]);
-    },
-  );
+    }
+    expect(found).not.toEqual([]);
+  });
 });

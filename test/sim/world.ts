@@ -2,7 +2,15 @@
  * A whole shard under a virtual clock: the real engine over an in-memory ledger, model workers, tenants that submit and
  * cancel, and faults drawn from the seed. One seed is one history.
  */
-import type { JobEnvelope, JobId, OutcomeKind, TenantId, ToolDefinition, ToolName, WorkerId } from '@zerofleet/model';
+import type {
+  JobEnvelope,
+  JobId,
+  OutcomeKind,
+  TenantId,
+  ToolDefinition,
+  ToolName,
+  WorkerId,
+} from '@zerofleet/model';
 import { Engine, type JobSnapshot, type WorkerPort } from '@zerofleet/coordinator';
 import type { OutcomeRecord } from '@zerofleet/protocol';
 import { silentLogger } from '@zerofleet/runtime';
@@ -20,7 +28,8 @@ import {
 } from '@zerofleet/testkit';
 
 /** Planted defects: each must be caught by the audit of some seed. */
-export type Defect = 'none' | 'unfenced-ledger' | 'fence-by-sequence-only' | 'double-run' | 'early-confirm' | 'outcome-dropped';
+export type Defect =
+  'none' | 'unfenced-ledger' | 'fence-by-sequence-only' | 'double-run' | 'early-confirm' | 'outcome-dropped';
 
 const RESOURCES = { cpuMilli: 1_000, memoryMiB: 256, pids: 64, workMiB: 16, tmpMiB: 16 };
 export const TOOL: ToolDefinition = {
@@ -174,7 +183,8 @@ export class World {
     } catch (error) {
       replica.state = 'over';
       const reason = error instanceof Error ? error.message : String(error);
-      if (!/unreadable|not elected/.test(reason)) this.failures.push(`${replica.name} cannot lead: ${reason}`);
+      if (!/unreadable|not elected/.test(reason))
+        this.failures.push(`${replica.name} cannot lead: ${reason}`);
       else replica.clock.after(100, () => this.startReplica());
     }
   }
@@ -223,8 +233,18 @@ export class World {
       callRoster: () => {
         for (const worker of this.workers) this.send(worker.clock, () => worker.roster());
       },
-      run: (id, message) => this.request(clock, () => find(id).clock, () => find(id).run(message)),
-      stop: (id, message) => this.request(clock, () => find(id).clock, () => find(id).stop(message)),
+      run: (id, message) =>
+        this.request(
+          clock,
+          () => find(id).clock,
+          () => find(id).run(message),
+        ),
+      stop: (id, message) =>
+        this.request(
+          clock,
+          () => find(id).clock,
+          () => find(id).stop(message),
+        ),
     };
   }
 
@@ -236,7 +256,8 @@ export class World {
       },
       done: (message) => {
         const replica = this.leader();
-        if (replica === undefined) return new Promise((resolve) => self().after(REQUEST_TIMEOUT_MS, () => resolve(undefined)));
+        if (replica === undefined)
+          return new Promise((resolve) => self().after(REQUEST_TIMEOUT_MS, () => resolve(undefined)));
         const ask = async (): Promise<Awaited<ReturnType<Engine['done']>>> => {
           const reply = replica.engine.done(message);
           return this.defect === 'early-confirm' ? { v: 1, kind: 'confirmed' } : reply;

@@ -24,7 +24,8 @@ import { TenantDirectory } from './gateway/tenants.js';
 import { Shard } from './shard.js';
 
 const packageVersion = (): string =>
-  (JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }).version;
+  (JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string })
+    .version;
 
 /** The decision every job is stamped with while no flags are read. */
 const baselineDecision = (config: CoordinatorConfig, version: string): Decision => ({
@@ -68,7 +69,10 @@ export const buildCoordinator = (env: Environment, quit: Quit): Service => {
   return new ServiceGroup([
     admin,
     apiService(api, config, () => {
-      log.info({ api: api.server.address(), admin: admin.port, mode: config.executionMode }, 'coordinator_listening');
+      log.info(
+        { api: api.server.address(), admin: admin.port, mode: config.executionMode },
+        'coordinator_listening',
+      );
     }),
     shard,
   ]);

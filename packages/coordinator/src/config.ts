@@ -84,7 +84,12 @@ const schema: ConfigSchema<CoordinatorConfig> = {
     default: 7 * DAY_MS,
     env: 'ZF_OUTCOMES_MAX_AGE_MS',
   },
-  queuedMax: { doc: 'Jobs queued in the shard, at most', format: 'positive', default: 1_000_000, env: 'ZF_QUEUED_MAX' },
+  queuedMax: {
+    doc: 'Jobs queued in the shard, at most',
+    format: 'positive',
+    default: 1_000_000,
+    env: 'ZF_QUEUED_MAX',
+  },
   commitWindow: {
     doc: 'Group commits in flight, at most',
     format: 'positive',
@@ -97,7 +102,12 @@ const schema: ConfigSchema<CoordinatorConfig> = {
     default: 6_000,
     env: 'ZF_WORKER_SILENCE_MS',
   },
-  waitersMax: { doc: 'Open long polls and event streams, at most', format: 'positive', default: 10_000, env: 'ZF_WAITERS_MAX' },
+  waitersMax: {
+    doc: 'Open long polls and event streams, at most',
+    format: 'positive',
+    default: 10_000,
+    env: 'ZF_WAITERS_MAX',
+  },
   stopGraceMs: {
     doc: 'Time to finish commits at a stop, in ms',
     format: 'positive',

@@ -34,7 +34,11 @@ import type { Tail } from './gateway/job-stream.js';
 import { OutputTail } from './gateway/output-tail.js';
 import type { ShardAccess } from './gateway/shard-access.js';
 
-const NOTHING_KNOWN: LedgerServer = { version: 'unknown', syncedAcceptance: false, detail: 'not connected yet' };
+const NOTHING_KNOWN: LedgerServer = {
+  version: 'unknown',
+  syncedAcceptance: false,
+  detail: 'not connected yet',
+};
 /** Pause between two tries to begin, while NATS or its streams are not there, in ms. */
 const BEGIN_RETRY_MS = 500;
 /** How often the ledger's server is asked again whether it syncs, in ms: it may have been replaced. */
@@ -105,7 +109,15 @@ export class Shard implements Service, ShardAccess {
     if (job.state.kind !== 'running' || this.link === undefined) return undefined;
     const { attempt, worker } = job.state.assignment;
     const { connection } = this.link;
-    return new OutputTail({ connection, names: this.names, job: job.envelope.id, attempt, worker, from, wake });
+    return new OutputTail({
+      connection,
+      names: this.names,
+      job: job.envelope.id,
+      attempt,
+      worker,
+      from,
+      wake,
+    });
   }
 
   status(tenant: TenantId): StatusView {
@@ -225,7 +237,10 @@ export class Shard implements Service, ShardAccess {
     if (this.link === undefined) return;
     const found = await inspectLedgerServer(this.link.connection, config.natsMonitorUrl);
     if (found.detail !== this.server.detail)
-      log[found.syncedAcceptance ? 'info' : 'warn']({ server: found.version, detail: found.detail }, 'ledger_sync');
+      log[found.syncedAcceptance ? 'info' : 'warn'](
+        { server: found.version, detail: found.detail },
+        'ledger_sync',
+      );
     this.server = found;
     this.inspection ??= setInterval(() => void this.inspect(), INSPECT_EVERY_MS);
   }

@@ -1,5 +1,11 @@
 /** The engine broker's config. docs/config.md lists it. */
-import { commonSchema, loadConfig, type CommonConfig, type ConfigSchema, type Environment } from '@zerofleet/runtime';
+import {
+  commonSchema,
+  loadConfig,
+  type CommonConfig,
+  type ConfigSchema,
+  type Environment,
+} from '@zerofleet/runtime';
 
 export interface BrokerConfig extends CommonConfig {
   socket: string;
@@ -15,14 +21,24 @@ export interface BrokerConfig extends CommonConfig {
 
 const schema: ConfigSchema<BrokerConfig> = {
   ...commonSchema(9092),
-  socket: { doc: 'Unix socket that the worker calls', format: 'required', default: '', env: 'ZF_BROKER_SOCKET' },
+  socket: {
+    doc: 'Unix socket that the worker calls',
+    format: 'required',
+    default: '',
+    env: 'ZF_BROKER_SOCKET',
+  },
   socketGid: {
     doc: 'Group that may connect to it; 0 leaves it to the owner alone',
     format: 'count',
     default: 0,
     env: 'ZF_BROKER_SOCKET_GID',
   },
-  tokenFile: { doc: "File that holds the worker's token", format: 'required', default: '', env: 'ZF_BROKER_TOKEN_FILE' },
+  tokenFile: {
+    doc: "File that holds the worker's token",
+    format: 'required',
+    default: '',
+    env: 'ZF_BROKER_TOKEN_FILE',
+  },
   dockerSocket: {
     doc: 'Unix socket of the Docker engine',
     format: 'required',
@@ -42,7 +58,12 @@ const schema: ConfigSchema<BrokerConfig> = {
     default: '',
     env: 'ZF_SECCOMP_FILE',
   },
-  startsMax: { doc: 'Containers that start at once, at most', format: 'positive', default: 4, env: 'ZF_BROKER_STARTS_MAX' },
+  startsMax: {
+    doc: 'Containers that start at once, at most',
+    format: 'positive',
+    default: 4,
+    env: 'ZF_BROKER_STARTS_MAX',
+  },
   containersMax: {
     doc: 'Containers of one worker, at most',
     format: 'positive',

@@ -67,7 +67,8 @@ export class Containers {
   }
 
   async create(owner: Owner, pool: PoolSpec): Promise<CreateResult> {
-    if (this.closed || this.entries.size + this.creating >= this.options.containersMax) return { kind: 'full' };
+    if (this.closed || this.entries.size + this.creating >= this.options.containersMax)
+      return { kind: 'full' };
     this.creating += 1;
     try {
       const { broker, seccomp, engine } = this.options;
@@ -124,7 +125,9 @@ export class Containers {
   async close(): Promise<void> {
     this.closed = true;
     await Promise.all([...this.entries.keys()].map((id) => this.remove(id, 'closing')));
-    await this.sweep().catch((error: Error) => this.options.log.warn({ error: error.message }, 'sweep_failed'));
+    await this.sweep().catch((error: Error) =>
+      this.options.log.warn({ error: error.message }, 'sweep_failed'),
+    );
   }
 
   private find(owner: Owner, id: string): Entry | undefined {
@@ -153,7 +156,10 @@ export class Containers {
           return;
         } catch (error) {
           if (tries < REMOVE_TRIES) continue;
-          this.options.log.warn({ container: id, why, error: (error as Error).message }, 'container_not_removed');
+          this.options.log.warn(
+            { container: id, why, error: (error as Error).message },
+            'container_not_removed',
+          );
           return;
         }
       }

@@ -82,14 +82,17 @@ export const newBrokerServer = (options: BrokerServerOptions): FastifyInstance =
   });
   server.setErrorHandler((error: Error & { statusCode?: number }, _request, reply) => {
     const status = error.statusCode ?? 502;
-    if (status >= 500) log.warn({ error: error.message, engineStatus: statusOf(error) }, 'engine_call_failed');
+    if (status >= 500)
+      log.warn({ error: error.message, engineStatus: statusOf(error) }, 'engine_call_failed');
     return answer(reply, status >= 400 && status < 500 ? status : 502, error.message);
   });
   server.setNotFoundHandler((_request, reply) => answer(reply, 404, 'no such thing'));
   server.post('/v1/containers', { schema: { body: CreateRequestShape } }, (request, reply) =>
     create(options, request, reply),
   );
-  server.get('/v1/containers', (request) => ({ containers: containers.list(request.owner).map((id) => ({ id })) }));
+  server.get('/v1/containers', (request) => ({
+    containers: containers.list(request.owner).map((id) => ({ id })),
+  }));
   server.delete('/v1/containers/:id', async (request, reply) => {
     const id = parseContainerId((request.params as { id: string }).id);
     if (id !== undefined) await containers.end(request.owner, id);
@@ -140,7 +143,9 @@ const attach = async (
     stream.destroy();
     return;
   }
-  socket.write(`HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: ${BROKER_UPGRADE}\r\n${BROKER_LIFE_HEADER}: ${LIFE}\r\n\r\n`);
+  socket.write(
+    `HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: ${BROKER_UPGRADE}\r\n${BROKER_LIFE_HEADER}: ${LIFE}\r\n\r\n`,
+  );
   if (head.byteLength > 0) stream.write(head);
   socket.pipe(stream);
   stream.pipe(socket);

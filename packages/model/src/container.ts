@@ -39,7 +39,8 @@ export const transitionContainer = (state: ContainerState, event: ContainerEvent
       if (event.kind === 'released') return { kind: 'resetting', tenant: state.tenant, uses: state.uses };
       break;
     case 'resetting':
-      if (event.kind === 'ready') return { kind: 'idle', tenant: state.tenant, uses: state.uses, sinceMs: event.atMs };
+      if (event.kind === 'ready')
+        return { kind: 'idle', tenant: state.tenant, uses: state.uses, sinceMs: event.atMs };
       break;
     case 'idle':
       if (event.kind === 'claimed' && event.tenant === state.tenant)

@@ -43,9 +43,17 @@ export const PROBLEMS = {
   queue_full: { status: 503, title: 'The queue is full', exit: EXIT.unavailable },
   ledger_full: { status: 503, title: 'The ledger is full', exit: EXIT.unavailable },
   ledger_unavailable: { status: 503, title: 'The ledger cannot be reached', exit: EXIT.unavailable },
-  acceptance_unknown: { status: 504, title: 'The job may or may not have been accepted', exit: EXIT.unavailable },
+  acceptance_unknown: {
+    status: 504,
+    title: 'The job may or may not have been accepted',
+    exit: EXIT.unavailable,
+  },
   no_leader: { status: 503, title: 'No coordinator leads at the moment', exit: EXIT.unavailable },
-  outcome_unavailable: { status: 503, title: 'The outcome cannot be read at the moment', exit: EXIT.unavailable },
+  outcome_unavailable: {
+    status: 503,
+    title: 'The outcome cannot be read at the moment',
+    exit: EXIT.unavailable,
+  },
   too_many_waiters: { status: 503, title: 'Too many open waits and streams', exit: EXIT.unavailable },
   internal: { status: 500, title: 'Something broke on our side', exit: EXIT.internal },
 } as const satisfies Record<string, ProblemSpec>;

@@ -38,8 +38,7 @@ export interface Payload {
 
 /** The payload inline, or the blob that holds it as JSON. */
 export type PayloadRef =
-  | { readonly kind: 'inline'; readonly payload: Payload }
-  | { readonly kind: 'blob'; readonly blob: BlobRef };
+  { readonly kind: 'inline'; readonly payload: Payload } | { readonly kind: 'blob'; readonly blob: BlobRef };
 
 /** Everything about a job that is fixed at acceptance. */
 export interface JobEnvelope {
@@ -100,7 +99,12 @@ export type JobEvent =
   | { readonly kind: 'started'; readonly assignment: Assignment; readonly atMs: number }
   | { readonly kind: 'requeued'; readonly attempt: Attempt; readonly reason: RequeueReason }
   | { readonly kind: 'cancel_requested' }
-  | { readonly kind: 'finished'; readonly attempt: Attempt; readonly outcome: Outcome; readonly atMs: number };
+  | {
+      readonly kind: 'finished';
+      readonly attempt: Attempt;
+      readonly outcome: Outcome;
+      readonly atMs: number;
+    };
 
 /** An event that the state machine forbids: always a bug in the caller. */
 export class IllegalTransition extends Error {
@@ -127,7 +131,10 @@ export const transitionJob = (state: JobState, event: JobEvent): JobState => {
 
 type StateOf<K extends JobStateKind> = Extract<JobState, { kind: K }>;
 
-const finishedBy = (event: Extract<JobEvent, { kind: 'finished' }>, startedAtMs: number | null): JobState => ({
+const finishedBy = (
+  event: Extract<JobEvent, { kind: 'finished' }>,
+  startedAtMs: number | null,
+): JobState => ({
   kind: 'finished',
   outcome: event.outcome,
   attempt: event.attempt,

@@ -27,7 +27,10 @@ export type OutputRecord = {
   readonly bytes: number;
   /** Whether the tool wrote more than its output limit; `bytes` is then exactly that limit. */
   readonly truncated: boolean;
-} & ({ readonly kind: 'inline'; readonly chunks: readonly OutputChunk[] } | { readonly kind: 'blob'; readonly blob: BlobRef });
+} & (
+  | { readonly kind: 'inline'; readonly chunks: readonly OutputChunk[] }
+  | { readonly kind: 'blob'; readonly blob: BlobRef }
+);
 
 /** What an attempt used. */
 export interface Usage {
@@ -57,7 +60,8 @@ export interface Failure {
  * `container_lost`: the container died under it. `start_failed`: no container could be had. `protocol`: the runner
  * broke the frame protocol. `worker_lost`: the worker died and no attempt is left.
  */
-export type FailureCode = 'tool_error' | 'killed' | 'container_lost' | 'start_failed' | 'protocol' | 'worker_lost';
+export type FailureCode =
+  'tool_error' | 'killed' | 'container_lost' | 'start_failed' | 'protocol' | 'worker_lost';
 
 export type Outcome =
   | { readonly kind: 'succeeded'; readonly report: AttemptReport }

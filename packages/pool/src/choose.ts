@@ -7,11 +7,14 @@ import type { PoolContainer } from './plan.js';
 
 /** `reused`: the tenant's own; `warm`: from stock; `cold`: one must be started. */
 export type Choice =
-  | { readonly kind: 'reused' | 'warm'; readonly container: PoolContainer }
-  | { readonly kind: 'cold' };
+  { readonly kind: 'reused' | 'warm'; readonly container: PoolContainer } | { readonly kind: 'cold' };
 
 /** The best container of `key` for `tenant`; of several idle ones the one used last, of warm ones the oldest. */
-export const chooseContainer = (containers: Iterable<PoolContainer>, key: string, tenant: TenantId): Choice => {
+export const chooseContainer = (
+  containers: Iterable<PoolContainer>,
+  key: string,
+  tenant: TenantId,
+): Choice => {
   let idle: PoolContainer | undefined;
   let warm: PoolContainer | undefined;
   for (const container of containers) {

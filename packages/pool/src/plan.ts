@@ -154,7 +154,8 @@ class Draft {
 }
 
 const evictable = (containers: readonly PoolContainer[], key: string): PoolContainer[] => {
-  const since = ({ state }: PoolContainer): number => (state.kind === 'idle' || state.kind === 'warm' ? state.sinceMs : 0);
+  const since = ({ state }: PoolContainer): number =>
+    state.kind === 'idle' || state.kind === 'warm' ? state.sinceMs : 0;
   const bySince = (a: PoolContainer, b: PoolContainer): number => since(a) - since(b);
   const idle = containers.filter((one) => one.state.kind === 'idle').sort(bySince);
   const warm = containers.filter((one) => one.state.kind === 'warm' && one.key !== key).sort(bySince);

@@ -2,7 +2,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { transitionContainer, type ContainerEvent, type JobId, type TenantId } from '@zerofleet/model';
-import { chooseContainer, planPool, type Demand, type PoolContainer, type PoolPolicy, type PoolTarget } from './index.js';
+import {
+  chooseContainer,
+  planPool,
+  type Demand,
+  type PoolContainer,
+  type PoolPolicy,
+  type PoolTarget,
+} from './index.js';
 
 const spec = (memoryMiB: number): PoolTarget['spec'] => ({
   image: 'tools',
@@ -103,8 +110,18 @@ class Model {
 }
 
 const call = fc.oneof(
-  fc.record({ what: fc.constant('claim'), key: fc.constantFrom('a', 'b'), tenant: fc.constantFrom('t1', 't2', 't3'), n: fc.nat(9) }),
-  fc.record({ what: fc.constantFrom('advance', 'fail', 'time'), key: fc.constant('a'), tenant: fc.constant('t1'), n: fc.nat(9) }),
+  fc.record({
+    what: fc.constant('claim'),
+    key: fc.constantFrom('a', 'b'),
+    tenant: fc.constantFrom('t1', 't2', 't3'),
+    n: fc.nat(9),
+  }),
+  fc.record({
+    what: fc.constantFrom('advance', 'fail', 'time'),
+    key: fc.constant('a'),
+    tenant: fc.constant('t1'),
+    n: fc.nat(9),
+  }),
 );
 
 describe('pool', () => {
@@ -122,7 +139,9 @@ describe('pool', () => {
         }
         model.settle();
         expect(model.waiting).toEqual([]);
-        expect([...model.containers.values()].filter((one) => one.key === 'a' && one.state.kind === 'warm').length).toBe(3);
+        expect(
+          [...model.containers.values()].filter((one) => one.key === 'a' && one.state.kind === 'warm').length,
+        ).toBe(3);
       }),
       { numRuns: 300 },
     );

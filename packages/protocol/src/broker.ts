@@ -35,7 +35,9 @@ export const CreateRequestShape = Type.Object({ pool: PoolSpecShape }, { additio
 export type CreateRequest = Static<typeof CreateRequestShape>;
 export const CreatedShape = Type.Object({ id: ContainerIdShape });
 export type Created = Static<typeof CreatedShape>;
-export const ContainerListShape = Type.Object({ containers: Type.Array(Type.Object({ id: ContainerIdShape })) });
+export const ContainerListShape = Type.Object({
+  containers: Type.Array(Type.Object({ id: ContainerIdShape })),
+});
 export type ContainerList = Static<typeof ContainerListShape>;
 export const EngineInfoShape = Type.Object({
   version: Type.String(),

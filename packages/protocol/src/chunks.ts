@@ -13,7 +13,8 @@ export const chunkOf = (offset: number, stream: OutputStream, bytes: Buffer): Ou
 export const chunkBytes = (chunk: OutputChunk): Buffer => Buffer.from(chunk.data, chunk.encoding);
 
 /** The offset just behind the chunk. */
-export const chunkEnd = (chunk: OutputChunk): number => chunk.offset + Buffer.byteLength(chunk.data, chunk.encoding);
+export const chunkEnd = (chunk: OutputChunk): number =>
+  chunk.offset + Buffer.byteLength(chunk.data, chunk.encoding);
 
 /** What of `chunks` (in order) lies at or behind `offset`; a chunk that straddles it is cut. */
 export const chunksFrom = (chunks: readonly OutputChunk[], offset: number): OutputChunk[] => {

@@ -43,7 +43,8 @@ export const parseToolDefinition = (
   if (!file.ok) return file;
   const { image, runtime, resources, ...rest } = file.value;
   const reference = images.get(image);
-  if (reference === undefined) return { ok: false, reason: `/image no reference is configured for '${image}'` };
+  if (reference === undefined)
+    return { ok: false, reason: `/image no reference is configured for '${image}'` };
   if (rest.limits.timeoutMsDefault > rest.limits.timeoutMsMax)
     return { ok: false, reason: '/limits timeoutMsDefault is above timeoutMsMax' };
   const pool: PoolSpec = { image: reference, runtime, resources };

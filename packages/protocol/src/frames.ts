@@ -53,7 +53,8 @@ export const encodeFrame = (type: FrameType, payload: Uint8Array | string): Buff
 };
 
 /** A frame whose payload is JSON. */
-export const encodeJsonFrame = (type: FrameType, value: unknown): Buffer => encodeFrame(type, JSON.stringify(value));
+export const encodeJsonFrame = (type: FrameType, value: unknown): Buffer =>
+  encodeFrame(type, JSON.stringify(value));
 
 /** A FILE_IN frame; `path` is at most 65,535 bytes of UTF-8. */
 export const encodeFileFrame = (path: string, data: Uint8Array, last: boolean): Buffer => {

@@ -2,7 +2,15 @@
 import { ATTEMPTS_MAX, INPUT_FILES_MAX, type JsonObject, type Refusal } from '@zerofleet/model';
 import { PROBLEMS } from '@zerofleet/model';
 import { Type, type Static } from 'typebox';
-import { AttemptShape, CountShape, InputFileShape, JobIdShape, JsonObjectShape, JsonShape, OutputChunkShape } from './shapes.js';
+import {
+  AttemptShape,
+  CountShape,
+  InputFileShape,
+  JobIdShape,
+  JsonObjectShape,
+  JsonShape,
+  OutputChunkShape,
+} from './shapes.js';
 
 /** Body of POST /v1/jobs. */
 export const SubmitShape = Type.Object(
@@ -10,11 +18,20 @@ export const SubmitShape = Type.Object(
     tool: Type.String({ minLength: 1, maxLength: 64, description: 'Name of a tool of GET /v1/tools' }),
     arguments: Type.Optional(JsonObjectShape),
     files: Type.Optional(
-      Type.Array(InputFileShape, { maxItems: INPUT_FILES_MAX, description: 'Put into the work directory first' }),
+      Type.Array(InputFileShape, {
+        maxItems: INPUT_FILES_MAX,
+        description: 'Put into the work directory first',
+      }),
     ),
-    timeoutMs: Type.Optional(Type.Integer({ minimum: 1, description: "Execution time; the tool's limits bound it" })),
+    timeoutMs: Type.Optional(
+      Type.Integer({ minimum: 1, description: "Execution time; the tool's limits bound it" }),
+    ),
     maxAttempts: Type.Optional(
-      Type.Integer({ minimum: 1, maximum: ATTEMPTS_MAX, description: 'With 1 the job is never started twice' }),
+      Type.Integer({
+        minimum: 1,
+        maximum: ATTEMPTS_MAX,
+        description: 'With 1 the job is never started twice',
+      }),
     ),
   },
   { additionalProperties: false },
@@ -88,7 +105,12 @@ export interface StatusView {
     readonly detail: string;
   };
   readonly executionMode: string;
-  readonly workers: { readonly ready: number; readonly draining: number; readonly freeCpuMilli: number; readonly freeMemoryMiB: number };
+  readonly workers: {
+    readonly ready: number;
+    readonly draining: number;
+    readonly freeCpuMilli: number;
+    readonly freeMemoryMiB: number;
+  };
   readonly jobs: { readonly queued: number; readonly running: number };
 }
 

@@ -34,7 +34,12 @@ const Started = Type.Object({
   boot: BootIdShape,
 });
 /** The job's outcome. `attempt` is 0 where none was started. */
-const Finished = Type.Object({ kind: kind('finished'), id: JobIdShape, attempt: AttemptShape, outcome: OutcomeShape });
+const Finished = Type.Object({
+  kind: kind('finished'),
+  id: JobIdShape,
+  attempt: AttemptShape,
+  outcome: OutcomeShape,
+});
 /** The tenant asked to end a running job; a queued one is finished at once instead. */
 const CancelRequested = Type.Object({ kind: kind('cancel_requested'), id: JobIdShape });
 /** The attempt is over without an outcome; the job waits for its next one. */

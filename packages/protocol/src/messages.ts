@@ -79,7 +79,12 @@ export const RunJobShape = Type.Object({
 export type RunJob = Static<typeof RunJobShape>;
 
 /** Leader to worker. Idempotent by (job, attempt, epoch) on the same boot. */
-export const RunShape = Type.Object({ v, epoch: EpochShape, boot: BootIdShape, jobs: Type.Array(RunJobShape) });
+export const RunShape = Type.Object({
+  v,
+  epoch: EpochShape,
+  boot: BootIdShape,
+  jobs: Type.Array(RunJobShape),
+});
 export type Run = Static<typeof RunShape>;
 export const parseRun = jsonParser(RunShape);
 
@@ -137,17 +142,30 @@ export type Done = Static<typeof DoneShape>;
 export const parseDone = jsonParser(DoneShape);
 
 /** `confirmed`: the end is committed, or was not the job's any more: forget it. `retry`: ask again later. */
-export const DoneReplyShape = Type.Object({ v, kind: Type.Union([Type.Literal('confirmed'), Type.Literal('retry')]) });
+export const DoneReplyShape = Type.Object({
+  v,
+  kind: Type.Union([Type.Literal('confirmed'), Type.Literal('retry')]),
+});
 export type DoneReply = Static<typeof DoneReplyShape>;
 export const parseDoneReply = jsonParser(DoneReplyShape);
 
 /** Output as it is written; lost ones are fetched from the worker's spool, then from the outcome. */
-export const OutputShape = Type.Object({ v, id: JobIdShape, attempt: AttemptShape, chunks: Type.Array(OutputChunkShape) });
+export const OutputShape = Type.Object({
+  v,
+  id: JobIdShape,
+  attempt: AttemptShape,
+  chunks: Type.Array(OutputChunkShape),
+});
 export type Output = Static<typeof OutputShape>;
 export const parseOutput = jsonParser(OutputShape);
 
 /** A gateway asks for spooled output from `offset` on; a reply holds at most 256 KiB, `more` says that there is more now. */
-export const SpoolRequestShape = Type.Object({ v, id: JobIdShape, attempt: AttemptShape, offset: CountShape });
+export const SpoolRequestShape = Type.Object({
+  v,
+  id: JobIdShape,
+  attempt: AttemptShape,
+  offset: CountShape,
+});
 export type SpoolRequest = Static<typeof SpoolRequestShape>;
 export const parseSpoolRequest = jsonParser(SpoolRequestShape);
 export const SpoolReplyShape = Type.Object({

@@ -6,7 +6,8 @@ import type { Static, TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
 
 /** A parsed value, or one sentence that says where it does not fit. */
-export type Parsed<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly reason: string };
+export type Parsed<T> =
+  { readonly ok: true; readonly value: T } | { readonly ok: false; readonly reason: string };
 
 /** A parser of JSON bytes for `schema`. */
 export const jsonParser = <S extends TSchema>(schema: S): ((bytes: Uint8Array) => Parsed<Static<S>>) => {
@@ -20,7 +21,10 @@ export const jsonParser = <S extends TSchema>(schema: S): ((bytes: Uint8Array) =
     }
     if (validator.Check(value)) return { ok: true, value: value };
     const [first] = validator.Errors(value);
-    return { ok: false, reason: first === undefined ? 'does not fit' : `${first.instancePath || '/'} ${first.message}` };
+    return {
+      ok: false,
+      reason: first === undefined ? 'does not fit' : `${first.instancePath || '/'} ${first.message}`,
+    };
   };
 };
 

@@ -63,7 +63,12 @@ export const OutputRecordShape = as<OutputRecord>(
       kind: Type.Literal('inline'),
       chunks: Type.Array(OutputChunkShape),
     }),
-    Type.Object({ bytes: CountShape, truncated: Type.Boolean(), kind: Type.Literal('blob'), blob: BlobRefShape }),
+    Type.Object({
+      bytes: CountShape,
+      truncated: Type.Boolean(),
+      kind: Type.Literal('blob'),
+      blob: BlobRefShape,
+    }),
   ]),
 );
 
@@ -98,7 +103,9 @@ export const OutcomeShape = as<Outcome>(
   ]),
 );
 
-export const InputFileShape = as<InputFile>(Type.Object({ path: Type.String(), encoding, data: Type.String() }));
+export const InputFileShape = as<InputFile>(
+  Type.Object({ path: Type.String(), encoding, data: Type.String() }),
+);
 
 export const PayloadRefShape = as<PayloadRef>(
   Type.Union([

@@ -41,7 +41,9 @@ export class AdminServer implements Service {
       const state = readiness();
       return reply.code(state.ready ? 200 : 503).send(state);
     });
-    server.get('/metrics', async (_request, reply) => reply.type(registry.contentType).send(await registry.metrics()));
+    server.get('/metrics', async (_request, reply) =>
+      reply.type(registry.contentType).send(await registry.metrics()),
+    );
     this.server = server;
     await server.listen({ host, port });
   }

@@ -38,14 +38,16 @@ export const natsBlobStore = (connection: NatsConnection, bucket: string): BlobS
       const store = await open();
       const ref = { sha256: sha256(bytes), bytes: bytes.byteLength };
       const known = await store.info(ref.sha256);
-      if (known === null || known.deleted || known.size !== ref.bytes) await store.putBlob({ name: ref.sha256 }, bytes);
+      if (known === null || known.deleted || known.size !== ref.bytes)
+        await store.putBlob({ name: ref.sha256 }, bytes);
       return ref;
     },
     async get(ref) {
       const store = await open();
       const bytes = await store.getBlob(ref.sha256);
       if (bytes === null) throw new BlobError(`blob ${ref.sha256} is not in ${bucket}`);
-      if (sha256(bytes) !== ref.sha256) throw new BlobError(`blob ${ref.sha256} does not hold what its name says`);
+      if (sha256(bytes) !== ref.sha256)
+        throw new BlobError(`blob ${ref.sha256} does not hold what its name says`);
       return bytes;
     },
   };

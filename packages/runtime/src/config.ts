@@ -13,10 +13,16 @@ export class ConfigError extends Error {
 convict.addFormats({
   port: { validate: (value: unknown) => expectInteger(value, 0, 65_535), coerce: Number },
   count: { validate: (value: unknown) => expectInteger(value, 0, Number.MAX_SAFE_INTEGER), coerce: Number },
-  positive: { validate: (value: unknown) => expectInteger(value, 1, Number.MAX_SAFE_INTEGER), coerce: Number },
-  shard: { validate: (value: unknown) => expectPattern(value, /^[a-z0-9]{1,16}$/, '1-16 characters of a-z 0-9') },
+  positive: {
+    validate: (value: unknown) => expectInteger(value, 1, Number.MAX_SAFE_INTEGER),
+    coerce: Number,
+  },
+  shard: {
+    validate: (value: unknown) => expectPattern(value, /^[a-z0-9]{1,16}$/, '1-16 characters of a-z 0-9'),
+  },
   label: {
-    validate: (value: unknown) => expectPattern(value, /^[a-z0-9][a-z0-9-]{0,62}$/, '1-63 characters of a-z 0-9 -'),
+    validate: (value: unknown) =>
+      expectPattern(value, /^[a-z0-9][a-z0-9-]{0,62}$/, '1-63 characters of a-z 0-9 -'),
   },
   required: { validate: (value: unknown) => expectPattern(value, /./, 'set') },
 });
@@ -70,7 +76,10 @@ const describe = <T>(error: unknown, schema: ConfigSchema<T>): string => {
     .map((line) => {
       const key = known.find(([name]) => line.trim().startsWith(`${name}:`));
       if (key === undefined) return line.trim();
-      const reason = line.trim().slice(key[0].length + 1).trim();
+      const reason = line
+        .trim()
+        .slice(key[0].length + 1)
+        .trim();
       return `${key[1].env} ${key[1].sensitive === true ? reason.replace(/: value was.*$/s, '') : reason}`;
     })
     .filter((line) => line !== '')
@@ -83,7 +92,9 @@ export const readSecret = (path: string, env: string): string => {
   try {
     return readFileSync(path, 'utf8').trimEnd();
   } catch (error) {
-    throw new ConfigError(`${env} names a file that cannot be read: ${(error as NodeJS.ErrnoException).code ?? 'error'}`);
+    throw new ConfigError(
+      `${env} names a file that cannot be read: ${(error as NodeJS.ErrnoException).code ?? 'error'}`,
+    );
   }
 };
 
@@ -96,7 +107,12 @@ export interface CommonConfig {
 }
 
 export const commonSchema = (adminPort: number): ConfigSchema<CommonConfig> => ({
-  shard: { doc: 'The scheduling domain this process belongs to', format: 'shard', default: 's0', env: 'ZF_SHARD' },
+  shard: {
+    doc: 'The scheduling domain this process belongs to',
+    format: 'shard',
+    default: 's0',
+    env: 'ZF_SHARD',
+  },
   logLevel: {
     doc: 'Least severe level that is logged',
     format: ['fatal', 'error', 'warn', 'info', 'debug', 'trace'],
@@ -109,7 +125,12 @@ export const commonSchema = (adminPort: number): ConfigSchema<CommonConfig> => (
     default: '127.0.0.1',
     env: 'ZF_ADMIN_HOST',
   },
-  adminPort: { doc: 'Its port; 0 takes a free one', format: 'port', default: adminPort, env: 'ZF_ADMIN_PORT' },
+  adminPort: {
+    doc: 'Its port; 0 takes a free one',
+    format: 'port',
+    default: adminPort,
+    env: 'ZF_ADMIN_PORT',
+  },
 });
 
 /** Keys of a process that talks to NATS. */

@@ -8,7 +8,10 @@ export const createLogger = (name: string, level: string): Logger =>
   pino({
     name,
     level,
-    redact: { paths: ['password', 'token', 'apiKey', 'authorization', '*.password', '*.token', '*.apiKey'], censor: '***' },
+    redact: {
+      paths: ['password', 'token', 'apiKey', 'authorization', '*.password', '*.token', '*.apiKey'],
+      censor: '***',
+    },
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label) => ({ level: label }) },
   });

@@ -42,7 +42,10 @@ const watchProcess = (say: (text: string) => void): { readonly end: Promise<End>
 };
 
 /** Runs what `build` makes until a signal comes or it quits. `name` stands before every line it prints. */
-export const runMain = async (name: string, build: (quit: Quit) => Promise<Service> | Service): Promise<void> => {
+export const runMain = async (
+  name: string,
+  build: (quit: Quit) => Promise<Service> | Service,
+): Promise<void> => {
   const say = (text: string): void => void process.stderr.write(`${name}: ${text}\n`);
   const { end, quit } = watchProcess(say);
   try {

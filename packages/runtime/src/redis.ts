@@ -11,7 +11,12 @@ export interface RedisConfig {
 }
 
 export const redisSchema: ConfigSchema<RedisConfig> = {
-  redisUrl: { doc: 'The Redis server', format: 'required', default: 'redis://127.0.0.1:6379', env: 'ZF_REDIS_URL' },
+  redisUrl: {
+    doc: 'The Redis server',
+    format: 'required',
+    default: 'redis://127.0.0.1:6379',
+    env: 'ZF_REDIS_URL',
+  },
   redisPasswordFile: {
     doc: 'File that holds the Redis password',
     format: String,

@@ -6,7 +6,10 @@ import { parseToolDefinition } from '@zerofleet/protocol';
 import { ConfigError } from './config.js';
 
 /** All definitions in `folder`, sorted by name. Throws ConfigError naming the file and what is wrong in it. */
-export const readToolDefinitions = (folder: string, images: ReadonlyMap<string, string>): ToolDefinition[] => {
+export const readToolDefinitions = (
+  folder: string,
+  images: ReadonlyMap<string, string>,
+): ToolDefinition[] => {
   let names: string[];
   try {
     names = readdirSync(folder).filter((name) => name.endsWith('.json'));

@@ -15,7 +15,8 @@ const roomy = [host('w', 8_000)];
 
 const drain = (scheduler: FifoScheduler): string[] => {
   const ids: string[] = [];
-  for (let choice = scheduler.next(roomy); choice.kind === 'run'; choice = scheduler.next(roomy)) ids.push(choice.candidate.id);
+  for (let choice = scheduler.next(roomy); choice.kind === 'run'; choice = scheduler.next(roomy))
+    ids.push(choice.candidate.id);
   return ids;
 };
 

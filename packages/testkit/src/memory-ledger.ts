@@ -77,7 +77,10 @@ export class MemoryLedger implements LedgerPort {
   append(bytes: Uint8Array, id: string, fence: Fence): Promise<AppendResult> {
     const faults = this.faults();
     const fate = this.fate(faults);
-    const arrivalMs = Math.max(this.lastArrivalMs, this.clock.nowMs() + this.prng.between(0, faults.latencyMs));
+    const arrivalMs = Math.max(
+      this.lastArrivalMs,
+      this.clock.nowMs() + this.prng.between(0, faults.latencyMs),
+    );
     this.lastArrivalMs = arrivalMs;
     return new Promise((resolve) => {
       const unknown = (): void => resolve({ kind: 'unknown', reason: `append ${fate}` });
@@ -100,7 +103,8 @@ export class MemoryLedger implements LedgerPort {
       this.log.onFault('ledger unreadable');
       throw new Error('unreadable just now');
     }
-    for (let seq = Math.max(fromSeq, this.log.firstSeq); seq <= this.log.lastSeq; seq += 1) take(seq, this.log.at(seq));
+    for (let seq = Math.max(fromSeq, this.log.firstSeq); seq <= this.log.lastSeq; seq += 1)
+      take(seq, this.log.at(seq));
     return this.log.lastSeq;
   }
 

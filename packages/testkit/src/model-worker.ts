@@ -115,7 +115,8 @@ export class ModelWorker {
     const key = `${job.id}/${job.attempt}`;
     if (this.held.has(key)) return true;
     const running = [...this.held.values()].filter((one) => one.phase !== 'ended').length;
-    if (this.forgotten.has(key) || running >= Math.floor(this.room.cpuMilli / job.pool.resources.cpuMilli)) return false;
+    if (this.forgotten.has(key) || running >= Math.floor(this.room.cpuMilli / job.pool.resources.cpuMilli))
+      return false;
     const held: Held = { job, phase: 'running' };
     this.held.set(key, held);
     this.onExecution({ id: job.id, attempt: job.attempt, worker: this.worker, boot: this.boot });
@@ -127,7 +128,9 @@ export class ModelWorker {
     if (this.held.get(key) !== held) return;
     const report = { value: null, exitCode: 0, usage: { wallMs: 1, cpuMs: 1, maxRssKiB: 1 }, output: EMPTY };
     const outcome =
-      held.phase === 'cancelling' ? ({ kind: 'cancelled', report } as const) : ({ kind: 'succeeded', report } as const);
+      held.phase === 'cancelling'
+        ? ({ kind: 'cancelled', report } as const)
+        : ({ kind: 'succeeded', report } as const);
     held.phase = 'ended';
     const { id, attempt } = held.job;
     const { boot, clock } = this;

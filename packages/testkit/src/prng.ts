@@ -34,7 +34,8 @@ export class Prng {
 
   /** A UUID-shaped id; `version` is its version digit. */
   uuid(version: 4 | 7 = 4): string {
-    const hex = (digits: number): string => (this.next() >>> 0).toString(16).padStart(8, '0').slice(0, digits);
+    const hex = (digits: number): string =>
+      (this.next() >>> 0).toString(16).padStart(8, '0').slice(0, digits);
     return `${hex(8)}-${hex(4)}-${version}${hex(3)}-a${hex(3)}-${hex(8)}${hex(4)}`;
   }
 }

@@ -42,7 +42,8 @@ export class VirtualClock implements Clock {
   async step(): Promise<boolean> {
     let next: Timer | undefined;
     for (const timer of this.timers.values())
-      if (next === undefined || timer.atMs < next.atMs || (timer.atMs === next.atMs && timer.no < next.no)) next = timer;
+      if (next === undefined || timer.atMs < next.atMs || (timer.atMs === next.atMs && timer.no < next.no))
+        next = timer;
     if (next === undefined) return false;
     this.timers.delete(next.no);
     this.now = Math.max(this.now, next.atMs);

@@ -29,7 +29,10 @@ import { PoolMetrics } from './pool/pool-metrics.js';
 import { sendDone, Worker } from './worker.js';
 
 /** A pool a key, with the configured stock; a fresh container a job needs none. */
-const stocksOf = (tools: readonly ToolDefinition[], config: WorkerConfig): { spec: PoolSpec; stock: number }[] => {
+const stocksOf = (
+  tools: readonly ToolDefinition[],
+  config: WorkerConfig,
+): { spec: PoolSpec; stock: number }[] => {
   const specs = new Map(tools.map((tool) => [poolKeyOf(tool.pool), tool.pool]));
   const stock = config.executionMode === 'oneshot' ? 0 : config.warmPerPool;
   return [...specs.values()].map((spec) => ({ spec, stock }));
@@ -53,7 +56,11 @@ const engineOf = (config: WorkerConfig, boot: ReturnType<typeof newBootId>, log:
 export const buildWorker = (env: Environment): Service => {
   const config = loadWorkerConfig(env);
   const boot = newBootId();
-  const log = createLogger('worker', config.logLevel).child({ shard: config.shard, worker: config.workerId, boot });
+  const log = createLogger('worker', config.logLevel).child({
+    shard: config.shard,
+    worker: config.workerId,
+    boot,
+  });
   const tools = readToolDefinitions(config.toolsDir, new Map([['tools', config.imageTools]]));
   const registry = newRegistry();
   let running: Running | undefined;
@@ -164,6 +171,9 @@ class Running implements Service {
   readiness(): Readiness {
     const { trouble } = this.pool;
     const ready = this.link.isConnected() && trouble === undefined && !this.attempts.isDraining;
-    return { ready, details: { nats: this.link.isConnected(), containers: trouble ?? 'ok', pools: this.pool.counts() } };
+    return {
+      ready,
+      details: { nats: this.link.isConnected(), containers: trouble ?? 'ok', pools: this.pool.counts() },
+    };
   }
 }

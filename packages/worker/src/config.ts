@@ -35,20 +35,40 @@ const MINUTE_MS = 60_000;
 const cores = availableParallelism();
 
 /** A host's name as a worker's: lower case, dashes for all that may not stand in one. */
-const hostLabel = (): string => hostname().toLowerCase().replace(/[^a-z0-9-]/g, '-').replace(/^-+/, '').slice(0, 63) || 'worker';
+const hostLabel = (): string =>
+  hostname()
+    .toLowerCase()
+    .replace(/[^a-z0-9-]/g, '-')
+    .replace(/^-+/, '')
+    .slice(0, 63) || 'worker';
 
 const schema: ConfigSchema<WorkerConfig> = {
   ...commonSchema(9091),
   ...natsSchema,
-  workerId: { doc: "The worker's name, stable across restarts", format: 'label', default: hostLabel(), env: 'ZF_WORKER_ID' },
+  workerId: {
+    doc: "The worker's name, stable across restarts",
+    format: 'label',
+    default: hostLabel(),
+    env: 'ZF_WORKER_ID',
+  },
   executionMode: {
     doc: 'How jobs run here: warm containers, a fresh container a job, or subprocesses',
     format: ['warm', 'oneshot', 'process'],
     default: 'warm',
     env: 'ZF_EXECUTION_MODE',
   },
-  brokerSocket: { doc: "The engine broker's unix socket", format: String, default: '', env: 'ZF_BROKER_SOCKET' },
-  brokerTokenFile: { doc: 'File that holds its token', format: String, default: '', env: 'ZF_BROKER_TOKEN_FILE' },
+  brokerSocket: {
+    doc: "The engine broker's unix socket",
+    format: String,
+    default: '',
+    env: 'ZF_BROKER_SOCKET',
+  },
+  brokerTokenFile: {
+    doc: 'File that holds its token',
+    format: String,
+    default: '',
+    env: 'ZF_BROKER_TOKEN_FILE',
+  },
   toolsDir: { doc: 'Folder of tool definitions', format: 'required', default: '', env: 'ZF_TOOLS_DIR' },
   imageTools: {
     doc: 'Image reference that `"image": "tools"` in a tool definition stands for',
@@ -62,10 +82,30 @@ const schema: ConfigSchema<WorkerConfig> = {
     default: cores * 4_000,
     env: 'ZF_WORKER_CPU_MILLI',
   },
-  memoryMiB: { doc: 'Memory for jobs and warm containers', format: 'positive', default: 4_096, env: 'ZF_WORKER_MEMORY_MIB' },
-  warmPerPool: { doc: 'Warm containers kept per pool key', format: 'count', default: 4, env: 'ZF_WARM_PER_POOL' },
-  startsMax: { doc: 'Containers that start at once, at most', format: 'positive', default: cores * 2, env: 'ZF_STARTS_MAX' },
-  reuseUses: { doc: "Jobs of one tenant in one container, at most", format: 'positive', default: 200, env: 'ZF_REUSE_USES' },
+  memoryMiB: {
+    doc: 'Memory for jobs and warm containers',
+    format: 'positive',
+    default: 4_096,
+    env: 'ZF_WORKER_MEMORY_MIB',
+  },
+  warmPerPool: {
+    doc: 'Warm containers kept per pool key',
+    format: 'count',
+    default: 4,
+    env: 'ZF_WARM_PER_POOL',
+  },
+  startsMax: {
+    doc: 'Containers that start at once, at most',
+    format: 'positive',
+    default: cores * 2,
+    env: 'ZF_STARTS_MAX',
+  },
+  reuseUses: {
+    doc: 'Jobs of one tenant in one container, at most',
+    format: 'positive',
+    default: 200,
+    env: 'ZF_REUSE_USES',
+  },
   reuseIdleMs: {
     doc: "How long a tenant's container is kept without a job, in ms",
     format: 'positive',
@@ -78,15 +118,30 @@ const schema: ConfigSchema<WorkerConfig> = {
     default: 60 * MINUTE_MS,
     env: 'ZF_REUSE_AGE_MS',
   },
-  runnerDir: { doc: 'Folder of the runner, for mode process', format: String, default: '', env: 'ZF_RUNNER_DIR' },
-  scratchDir: { doc: 'Folder for work directories, for mode process', format: String, default: '', env: 'ZF_SCRATCH_DIR' },
+  runnerDir: {
+    doc: 'Folder of the runner, for mode process',
+    format: String,
+    default: '',
+    env: 'ZF_RUNNER_DIR',
+  },
+  scratchDir: {
+    doc: 'Folder for work directories, for mode process',
+    format: String,
+    default: '',
+    env: 'ZF_SCRATCH_DIR',
+  },
   uidBase: {
     doc: 'First user id for jobs in mode process, when the worker is root',
     format: 'positive',
     default: 61_500,
     env: 'ZF_UID_BASE',
   },
-  drainMs: { doc: 'Time for running jobs to end at a stop, in ms', format: 'count', default: 8_000, env: 'ZF_DRAIN_MS' },
+  drainMs: {
+    doc: 'Time for running jobs to end at a stop, in ms',
+    format: 'count',
+    default: 8_000,
+    env: 'ZF_DRAIN_MS',
+  },
 };
 
 const relations = (config: WorkerConfig): string | undefined => {
@@ -100,4 +155,5 @@ const relations = (config: WorkerConfig): string | undefined => {
 };
 
 /** Throws ConfigError. */
-export const loadWorkerConfig = (env: Environment): Readonly<WorkerConfig> => loadConfig(schema, env, relations);
+export const loadWorkerConfig = (env: Environment): Readonly<WorkerConfig> =>
+  loadConfig(schema, env, relations);

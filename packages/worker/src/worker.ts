@@ -14,7 +14,14 @@ import {
   type Ready,
   type ShardNames,
 } from '@zerofleet/protocol';
-import { every, type Cancel, type Clock, type Logger, type NatsConnection, type Service } from '@zerofleet/runtime';
+import {
+  every,
+  type Cancel,
+  type Clock,
+  type Logger,
+  type NatsConnection,
+  type Service,
+} from '@zerofleet/runtime';
 import type { Attempts } from './attempt/attempts.js';
 import type { PoolDriver } from './pool/pool-driver.js';
 
@@ -106,7 +113,11 @@ export class Worker implements Service {
   }
 
   /** Answers requests on `subject`; one that cannot be read is logged and left without an answer. */
-  private answer<T>(subject: string, parse: (bytes: Uint8Array) => Parsed<T>, reply: (message: T) => unknown): void {
+  private answer<T>(
+    subject: string,
+    parse: (bytes: Uint8Array) => Parsed<T>,
+    reply: (message: T) => unknown,
+  ): void {
     const { connection, log } = this.options;
     const subscription = connection.subscribe(subject, {
       callback: (error, message) => {

@@ -16,11 +16,18 @@ export interface LedgerServer {
 const ASK_TIMEOUT_MS = 2_000;
 
 /** Asks `monitorUrl` (empty: none configured) about the server of `connection`. Never throws. */
-export const inspectLedgerServer = async (connection: NatsConnection, monitorUrl: string): Promise<LedgerServer> => {
+export const inspectLedgerServer = async (
+  connection: NatsConnection,
+  monitorUrl: string,
+): Promise<LedgerServer> => {
   const version = connection.info?.version ?? 'unknown';
   const [major = 0, minor = 0] = version.split('.').map(Number);
   if (major < 2 || (major === 2 && minor < 10))
-    return { version, syncedAcceptance: false, detail: `nats-server ${version} cannot sync each append; use 2.10 or newer` };
+    return {
+      version,
+      syncedAcceptance: false,
+      detail: `nats-server ${version} cannot sync each append; use 2.10 or newer`,
+    };
   if (monitorUrl === '')
     return { version, syncedAcceptance: false, detail: 'not known: ZF_NATS_MONITOR_URL is not set' };
   try {
@@ -31,6 +38,10 @@ export const inspectLedgerServer = async (connection: NatsConnection, monitorUrl
       : { version, syncedAcceptance: false, detail: 'the server runs without `sync_interval: always`' };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    return { version, syncedAcceptance: false, detail: `not known: ${monitorUrl} did not answer (${reason})` };
+    return {
+      version,
+      syncedAcceptance: false,
+      detail: `not known: ${monitorUrl} did not answer (${reason})`,
+    };
   }
 };

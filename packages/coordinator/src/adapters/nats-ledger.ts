@@ -4,7 +4,13 @@
  * G1  An append ends within APPEND_TIMEOUT_MS, whatever the server does, and is never repeated here: only the
  *     pipeline knows whether a repeat is safe.
  */
-import { DeliverPolicy, jetstream, JetStreamApiError, type JetStreamClient, type JetStreamManager } from '@nats-io/jetstream';
+import {
+  DeliverPolicy,
+  jetstream,
+  JetStreamApiError,
+  type JetStreamClient,
+  type JetStreamManager,
+} from '@nats-io/jetstream';
 import type { ShardNames } from '@zerofleet/protocol';
 import type { NatsConnection } from '@zerofleet/runtime';
 import type { AppendResult, Fence, LedgerPort } from '../engine/ports.js';

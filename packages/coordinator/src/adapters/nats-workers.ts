@@ -81,8 +81,14 @@ export class NatsWorkers implements WorkerPort {
     };
   }
 
-  private async ask<T>(subject: string, message: unknown, parse: (bytes: Uint8Array) => Parsed<T>): Promise<T> {
-    const reply = await this.connection.request(subject, encodeJson(message), { timeout: REQUEST_TIMEOUT_MS });
+  private async ask<T>(
+    subject: string,
+    message: unknown,
+    parse: (bytes: Uint8Array) => Parsed<T>,
+  ): Promise<T> {
+    const reply = await this.connection.request(subject, encodeJson(message), {
+      timeout: REQUEST_TIMEOUT_MS,
+    });
     const parsed = parse(reply.data);
     if (!parsed.ok) throw new Error(`malformed reply on ${subject}: ${parsed.reason}`);
     return parsed.value;

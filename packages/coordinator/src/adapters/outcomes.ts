@@ -5,7 +5,12 @@
  * O2  Redis is a cache (I8): a miss, an error or a flush means a read of the stream, never a wrong answer.
  * O3  A read names the tenant in its subject, so another tenant's job is simply not there (I11).
  */
-import { jetstream, JetStreamApiError, type JetStreamClient, type JetStreamManager } from '@nats-io/jetstream';
+import {
+  jetstream,
+  JetStreamApiError,
+  type JetStreamClient,
+  type JetStreamManager,
+} from '@nats-io/jetstream';
 import type { JobId, TenantId } from '@zerofleet/model';
 import { decodeOutcomeRecord, encodeJson, type OutcomeRecord, type ShardNames } from '@zerofleet/protocol';
 import type { Logger, NatsConnection, Redis } from '@zerofleet/runtime';

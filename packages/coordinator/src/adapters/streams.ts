@@ -53,7 +53,10 @@ export const ensureStreams = async (
   return manager;
 };
 
-const ensure = async (manager: JetStreamManager, config: Partial<StreamConfig> & { name: string }): Promise<void> => {
+const ensure = async (
+  manager: JetStreamManager,
+  config: Partial<StreamConfig> & { name: string },
+): Promise<void> => {
   try {
     await manager.streams.info(config.name);
   } catch (error) {

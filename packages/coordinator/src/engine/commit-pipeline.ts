@@ -53,7 +53,8 @@ export interface PipelineOptions {
  * The id of a commit's message. Batch 0 of an epoch is its `elected`. `leader` is unique to one life of one replica: two
  * that try for the same epoch must not look like one that repeats itself.
  */
-export const commitId = (epoch: Epoch, leader: string, batch: number): string => `${epoch}.${leader}.${batch}`;
+export const commitId = (epoch: Epoch, leader: string, batch: number): string =>
+  `${epoch}.${leader}.${batch}`;
 
 /** Bytes of a commit around its events, rounded up. */
 const COMMIT_HEAD_BYTES = 128;
@@ -167,7 +168,9 @@ export class CommitPipeline {
     );
     this.inFlight += 1;
     const fence = { lastSeq: batch.seq - 1, lastId: commitId(epoch, leader, batch.no - 1) };
-    void ledger.append(batch.payload, commitId(epoch, leader, batch.no), fence).then((result) => this.settle(batch, result));
+    void ledger
+      .append(batch.payload, commitId(epoch, leader, batch.no), fence)
+      .then((result) => this.settle(batch, result));
   }
 
   private settle(batch: Batch, result: AppendResult): void {
@@ -230,7 +233,9 @@ export class CommitPipeline {
     return this.phase === 'closed';
   }
 
-  private async readTail(): Promise<{ kind: 'own' } | { kind: 'unreadable' } | { kind: 'lost'; reason: string }> {
+  private async readTail(): Promise<
+    { kind: 'own' } | { kind: 'unreadable' } | { kind: 'lost'; reason: string }
+  > {
     const from = this.storedSeq + 1;
     const found: { seq: number; bytes: Uint8Array }[] = [];
     let last: number;
@@ -239,11 +244,17 @@ export class CommitPipeline {
     } catch {
       return { kind: 'unreadable' };
     }
-    if (last < from - 1) return { kind: 'lost', reason: `the ledger ends at ${last}, ${from - 1} was acknowledged` };
+    if (last < from - 1)
+      return { kind: 'lost', reason: `the ledger ends at ${last}, ${from - 1} was acknowledged` };
     for (const { seq, bytes } of found) {
       const commit = decodeCommit(bytes);
       const own = this.batches.find((batch) => batch.seq === seq);
-      if (!commit.ok || own === undefined || commit.value.epoch !== this.options.epoch || commit.value.batch !== own.no)
+      if (
+        !commit.ok ||
+        own === undefined ||
+        commit.value.epoch !== this.options.epoch ||
+        commit.value.batch !== own.no
+      )
         return { kind: 'lost', reason: `sequence ${seq} was appended by another` };
       this.markStored(own);
     }

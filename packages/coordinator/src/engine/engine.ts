@@ -9,7 +9,15 @@
  * E4  A message about a job whose state is staged but not committed is answered "later": what the ledger may still
  *     lose must not be confirmed. So is one by a worker that has seen a later epoch: this reign is over.
  */
-import type { JobEnvelope, JobId, Outcome, RequeueReason, TenantId, ToolDefinition, ToolName } from '@zerofleet/model';
+import type {
+  JobEnvelope,
+  JobId,
+  Outcome,
+  RequeueReason,
+  TenantId,
+  ToolDefinition,
+  ToolName,
+} from '@zerofleet/model';
 import { poolKeyOf } from '@zerofleet/model';
 import {
   decodeCommit,
@@ -108,7 +116,9 @@ export class Engine {
       recoverPauseMs: RETRY_MS,
       onLost: (reason) => this.end(reason),
       onTrouble: (reason) =>
-        reason === null ? this.options.log.info('ledger_recovered') : this.options.log.warn({ reason }, 'ledger_trouble'),
+        reason === null
+          ? this.options.log.info('ledger_recovered')
+          : this.options.log.warn({ reason }, 'ledger_trouble'),
     });
     const dispatcher = new Dispatcher(this.options.workers, epoch, {
       taken: (entry, assigned) => this.onTaken(entry, assigned),
@@ -226,7 +236,8 @@ export class Engine {
 
   /** A worker's end of an attempt; the reply says whether it may forget it (E2, E4). */
   done(message: Done): Promise<DoneReply> {
-    const reply = (kind: DoneReply['kind']): Promise<DoneReply> => Promise.resolve({ v: MESSAGES_VERSION, kind });
+    const reply = (kind: DoneReply['kind']): Promise<DoneReply> =>
+      Promise.resolve({ v: MESSAGES_VERSION, kind });
     if (this.reign === undefined || message.epoch > this.state.epoch) return reply('retry');
     const record = this.state.jobs.get(message.id);
     if (record === undefined) return reply('confirmed');
@@ -263,14 +274,19 @@ export class Engine {
       const elected: LedgerEvent = { kind: 'elected', epoch, leader };
       const commit: Commit = { v: LEDGER_VERSION, epoch, batch: 0, atMs: clock.wallMs(), events: [elected] };
       // Nothing else is in flight, so the sequence alone fences it.
-      const result = await ledger.append(encodeCommit(commit), commitId(epoch, leader, 0), { lastSeq: tail, lastId: null });
+      const result = await ledger.append(encodeCommit(commit), commitId(epoch, leader, 0), {
+        lastSeq: tail,
+        lastId: null,
+      });
       if (result.kind === 'stored') {
         this.state.epoch = epoch;
         return result.seq;
       }
       await new Promise<void>((resolve) => clock.after(RETRY_MS, resolve));
     }
-    throw new Error(`not elected in ${ELECTION_TRIES_MAX} tries: another replica keeps appending to the ledger`);
+    throw new Error(
+      `not elected in ${ELECTION_TRIES_MAX} tries: another replica keeps appending to the ledger`,
+    );
   }
 
   private replay(seq: number, bytes: Uint8Array): void {
@@ -375,7 +391,11 @@ export class Engine {
   }
 
   /** The attempt is over and brought no outcome (E3). */
-  private endUnfinished(record: JobRecord, reason: RequeueReason, stored: () => void = () => undefined): void {
+  private endUnfinished(
+    record: JobRecord,
+    reason: RequeueReason,
+    stored: () => void = () => undefined,
+  ): void {
     const { state, envelope } = record;
     if (state.kind !== 'running') return;
     const { attempt } = state.assignment;
@@ -433,14 +453,17 @@ export class Engine {
   private send(entry: WorkerEntry, assigned: Assigned): void {
     const record = this.state.jobs.get(assigned.id);
     if (record === undefined || this.fleet.get(entry.worker) !== entry) return;
-    const committed = record.shown?.kind === 'running' && record.shown.assignment.attempt === assigned.attempt;
+    const committed =
+      record.shown?.kind === 'running' && record.shown.assignment.attempt === assigned.attempt;
     if (!committed || entry.assigned.get(assigned.id) !== assigned) return;
     const tool = this.options.tools.get(record.envelope.tool);
-    if (tool !== undefined) this.reign?.dispatcher.run(entry, assigned, runJob(record.envelope, assigned.attempt, tool));
+    if (tool !== undefined)
+      this.reign?.dispatcher.run(entry, assigned, runJob(record.envelope, assigned.attempt, tool));
   }
 
   private resend(entry: WorkerEntry): void {
-    for (const assigned of entry.assigned.values()) if (assigned.phase === 'staged') this.send(entry, assigned);
+    for (const assigned of entry.assigned.values())
+      if (assigned.phase === 'staged') this.send(entry, assigned);
   }
 
   private stopAttempt(record: JobRecord, why: 'cancel' | 'forget'): void {
@@ -469,7 +492,10 @@ export class Engine {
   private onWorkerGone(entry: WorkerEntry, dead: boolean): void {
     if (this.fleet.get(entry.worker) !== entry) return;
     const lost = [...entry.assigned.keys()];
-    this.options.log.warn({ worker: entry.worker, boot: entry.boot, attempts: lost.length, dead }, 'worker_lost');
+    this.options.log.warn(
+      { worker: entry.worker, boot: entry.boot, attempts: lost.length, dead },
+      'worker_lost',
+    );
     if (dead) this.fleet.bury(entry);
     else this.fleet.dismiss(entry);
     for (const id of lost.reverse()) {
@@ -504,7 +530,8 @@ export class Engine {
   private onMissing(assigned: Assigned): void {
     assigned.missing += 1;
     const record = this.state.jobs.get(assigned.id);
-    if (assigned.missing >= MISSING_READY_MAX && record !== undefined) this.endUnfinished(record, 'worker_lost');
+    if (assigned.missing >= MISSING_READY_MAX && record !== undefined)
+      this.endUnfinished(record, 'worker_lost');
   }
 }
 
@@ -532,6 +559,9 @@ const UNDEFINED_TOOL: Outcome = {
 
 const workerLost = (attempts: number): Outcome => ({
   kind: 'failed',
-  failure: { code: 'worker_lost', message: `the worker was lost and ${attempts} of ${attempts} attempts are spent` },
+  failure: {
+    code: 'worker_lost',
+    message: `the worker was lost and ${attempts} of ${attempts} attempts are spent`,
+  },
   report: null,
 });

@@ -10,7 +10,10 @@ import type { Cancel, Clock } from '@zerofleet/runtime';
 import type { CommitPipeline } from './commit-pipeline.js';
 import type { JobSnapshot, LedgerPort } from './ports.js';
 
-export type IntakeRefusal = Extract<ProblemCode, 'no_leader' | 'queue_full' | 'ledger_full' | 'ledger_unavailable'>;
+export type IntakeRefusal = Extract<
+  ProblemCode,
+  'no_leader' | 'queue_full' | 'ledger_full' | 'ledger_unavailable'
+>;
 
 export type SubmitReply =
   | { readonly kind: 'accepted'; readonly job: JobSnapshot }

@@ -71,7 +71,12 @@ export class ShardState {
         return this.step(event.id, { kind: 'started', assignment: { attempt, epoch, worker, boot }, atMs });
       }
       case 'finished':
-        return this.step(event.id, { kind: 'finished', attempt: event.attempt, outcome: event.outcome, atMs });
+        return this.step(event.id, {
+          kind: 'finished',
+          attempt: event.attempt,
+          outcome: event.outcome,
+          atMs,
+        });
       case 'cancel_requested':
         return this.step(event.id, { kind: 'cancel_requested' });
       case 'requeued':

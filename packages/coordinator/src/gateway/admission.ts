@@ -31,10 +31,17 @@ export type Admitted =
 const refuse = (refusal: Refusal): Admitted => ({ kind: 'refused', refusal });
 
 /** Admits `submit` for `tenant`, or says why not. */
-export const admit = async (options: AdmissionOptions, tenant: TenantId, submit: Submit): Promise<Admitted> => {
+export const admit = async (
+  options: AdmissionOptions,
+  tenant: TenantId,
+  submit: Submit,
+): Promise<Admitted> => {
   const tool = options.catalog.find(submit.tool);
   if (tool === undefined)
-    return refuse({ code: 'unknown_tool', detail: `There is no tool '${submit.tool}'. GET /v1/tools lists them.` });
+    return refuse({
+      code: 'unknown_tool',
+      detail: `There is no tool '${submit.tool}'. GET /v1/tools lists them.`,
+    });
   const args = submit.arguments ?? {};
   const files = submit.files ?? [];
   const wrong = options.catalog.check(tool, args) ?? checkFiles(files);
@@ -68,7 +75,10 @@ export const admit = async (options: AdmissionOptions, tenant: TenantId, submit:
   return { kind: 'admitted', envelope };
 };
 
-const store = async (payload: Payload, blobs: () => BlobStore | undefined): Promise<PayloadRef | undefined> => {
+const store = async (
+  payload: Payload,
+  blobs: () => BlobStore | undefined,
+): Promise<PayloadRef | undefined> => {
   const bytes = Buffer.from(JSON.stringify(payload), 'utf8');
   if (bytes.byteLength <= INLINE_ARGUMENTS_BYTES_MAX) return { kind: 'inline', payload };
   try {
@@ -88,7 +98,9 @@ const isInside = (path: string): boolean =>
   !path.includes('\0') &&
   path
     .split('/')
-    .every((name) => name !== '' && name !== '.' && name !== '..' && Buffer.byteLength(name) <= NAME_BYTES_MAX);
+    .every(
+      (name) => name !== '' && name !== '.' && name !== '..' && Buffer.byteLength(name) <= NAME_BYTES_MAX,
+    );
 
 const isBase64 = (text: string): boolean => /^[A-Za-z0-9+/]*={0,2}$/.test(text) && text.length % 4 === 0;
 

@@ -35,7 +35,11 @@ export class GatewayMetrics {
     gauge('zf_leading', '1 while this replica leads', (one) => Number(one.leading));
     gauge('zf_jobs_queued', 'Jobs that wait', (one) => one.queued);
     gauge('zf_jobs_running', 'Jobs with a running attempt', (one) => one.running);
-    gauge('zf_jobs_unprojected', 'Finished jobs whose outcome is not projected yet', (one) => one.unprojected);
+    gauge(
+      'zf_jobs_unprojected',
+      'Finished jobs whose outcome is not projected yet',
+      (one) => one.unprojected,
+    );
     gauge('zf_workers_ready', 'Workers that the leader hears', (one) => one.workers);
   }
 

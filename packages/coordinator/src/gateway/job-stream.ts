@@ -110,7 +110,10 @@ export class JobStream {
     yield { type: 'state', job: viewOf(job, null) };
   }
 
-  private *outputs(attempt: Attempt, chunks: readonly OutputChunk[]): Generator<JobStreamEvent, void, undefined> {
+  private *outputs(
+    attempt: Attempt,
+    chunks: readonly OutputChunk[],
+  ): Generator<JobStreamEvent, void, undefined> {
     for (const chunk of chunks) {
       this.sent = { attempt, offset: chunkEnd(chunk) };
       yield { type: 'output', attempt, chunk };

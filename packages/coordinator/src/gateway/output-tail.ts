@@ -85,10 +85,17 @@ export class OutputTail {
   }
 
   private async fetch(): Promise<readonly OutputChunk[]> {
-    const request: SpoolRequest = { v: MESSAGES_VERSION, id: this.job, attempt: this.attempt, offset: this.next };
+    const request: SpoolRequest = {
+      v: MESSAGES_VERSION,
+      id: this.job,
+      attempt: this.attempt,
+      offset: this.next,
+    };
     try {
       const subject = this.names.spool(this.worker);
-      const reply = await this.connection.request(subject, encodeJson(request), { timeout: SPOOL_TIMEOUT_MS });
+      const reply = await this.connection.request(subject, encodeJson(request), {
+        timeout: SPOOL_TIMEOUT_MS,
+      });
       const parsed = parseSpoolReply(reply.data);
       if (!parsed.ok) return [];
       this.behind = parsed.value.more;

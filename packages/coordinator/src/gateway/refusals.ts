@@ -11,10 +11,7 @@ export const refuse = (reply: FastifyReply, refusal: Refusal): FastifyReply => {
   if (refusal.retryAfterMs !== undefined)
     void reply.header('retry-after', Math.max(1, Math.ceil(refusal.retryAfterMs / MS_PER_S)));
   if (refusal.code === 'unauthorized') void reply.header('www-authenticate', 'Bearer');
-  return reply
-    .code(PROBLEMS[refusal.code].status)
-    .type('application/problem+json')
-    .send(problemOf(refusal));
+  return reply.code(PROBLEMS[refusal.code].status).type('application/problem+json').send(problemOf(refusal));
 };
 
 export const UNAUTHORIZED: Refusal = {
@@ -46,10 +43,22 @@ export const TOO_MANY_WAITERS: Refusal = {
 export const notTaken = (why: IntakeRefusal): Refusal => ({ code: why, ...NOT_TAKEN[why] });
 
 const NOT_TAKEN: Record<IntakeRefusal, { detail: string; retryAfterMs: number }> = {
-  no_leader: { detail: 'Nothing was accepted; a coordinator will lead soon. Try again.', retryAfterMs: 1_000 },
-  queue_full: { detail: 'Nothing was accepted; the queue holds as many jobs as it may. Try later.', retryAfterMs: 5_000 },
-  ledger_full: { detail: 'Nothing was accepted; the ledger must drain first. Try later.', retryAfterMs: 10_000 },
-  ledger_unavailable: { detail: 'Nothing was accepted; the ledger cannot be reached. Try again.', retryAfterMs: 1_000 },
+  no_leader: {
+    detail: 'Nothing was accepted; a coordinator will lead soon. Try again.',
+    retryAfterMs: 1_000,
+  },
+  queue_full: {
+    detail: 'Nothing was accepted; the queue holds as many jobs as it may. Try later.',
+    retryAfterMs: 5_000,
+  },
+  ledger_full: {
+    detail: 'Nothing was accepted; the ledger must drain first. Try later.',
+    retryAfterMs: 10_000,
+  },
+  ledger_unavailable: {
+    detail: 'Nothing was accepted; the ledger cannot be reached. Try again.',
+    retryAfterMs: 1_000,
+  },
 };
 
 /** The commit did not come back in time: the job may be there, under this id. */

@@ -32,7 +32,9 @@ export interface RouteOptions {
 /** Adds every route to `server`. */
 export const addRoutes = (server: FastifyInstance, options: RouteOptions): void => {
   const routes = new Routes(options);
-  server.post('/v1/jobs', { schema: { body: SubmitShape } }, (request, reply) => routes.submit(request, reply));
+  server.post('/v1/jobs', { schema: { body: SubmitShape } }, (request, reply) =>
+    routes.submit(request, reply),
+  );
   server.get('/v1/jobs/:id', (request, reply) => routes.get(request, reply));
   server.get('/v1/jobs/:id/events', (request, reply) => routes.events(request, reply));
   server.post('/v1/jobs/:id/cancel', (request, reply) => routes.cancel(request, reply));
@@ -54,7 +56,8 @@ class Routes {
     const waitMs = waitOf(request);
     if (waitMs === undefined) return refuse(reply, BAD_WAIT);
     const engine = shard.engine();
-    if (engine === undefined) return refuse(reply, notTaken(shard.isConnected() ? 'no_leader' : 'ledger_unavailable'));
+    if (engine === undefined)
+      return refuse(reply, notTaken(shard.isConnected() ? 'no_leader' : 'ledger_unavailable'));
     if (!shard.isConnected()) return refuse(reply, notTaken('ledger_unavailable'));
     const admitted = await admit(admission, request.tenant, request.body as Submit);
     if (admitted.kind === 'refused') return refuse(reply, admitted.refusal);
@@ -93,10 +96,14 @@ class Routes {
     const id = idOf(request);
     const engine = this.options.shard.engine();
     if (id === undefined) return refuse(reply, NO_SUCH_JOB);
-    if (engine === undefined) return refuse(reply, { ...notTaken('no_leader'), detail: 'The cancel was not taken. Try again.' });
+    if (engine === undefined)
+      return refuse(reply, { ...notTaken('no_leader'), detail: 'The cancel was not taken. Try again.' });
     const answer = await engine.cancel(request.tenant, id);
     if (answer.kind === 'unavailable')
-      return refuse(reply, { ...notTaken('ledger_unavailable'), detail: 'The cancel was not taken. Try again.' });
+      return refuse(reply, {
+        ...notTaken('ledger_unavailable'),
+        detail: 'The cancel was not taken. Try again.',
+      });
     if (answer.kind === 'cancelled') return this.acknowledge(request, reply, answer.job, 0);
     // Not live here: finished long ago, or not there at all.
     const job = await this.find(request, reply);
@@ -106,7 +113,8 @@ class Routes {
   tool(request: FastifyRequest, reply: FastifyReply): FastifyReply {
     const { name } = request.params as { name: string };
     const tool = this.options.admission.catalog.find(name);
-    if (tool === undefined) return refuse(reply, { code: 'not_found', detail: `There is no tool '${name}'.` });
+    if (tool === undefined)
+      return refuse(reply, { code: 'not_found', detail: `There is no tool '${name}'.` });
     return reply.send(toolViewOf(tool));
   }
 
@@ -149,7 +157,11 @@ class Routes {
     return view === undefined ? refuse(reply, NOT_READABLE) : reply.code(200).send(view);
   }
 
-  private async wait(request: FastifyRequest, job: JobSnapshot, waitMs: number): Promise<JobSnapshot | undefined> {
+  private async wait(
+    request: FastifyRequest,
+    job: JobSnapshot,
+    waitMs: number,
+  ): Promise<JobSnapshot | undefined> {
     const engine = this.options.shard.engine();
     if (engine === undefined) return job;
     if (this.waiters >= this.options.waitersMax) return undefined;
@@ -166,7 +178,8 @@ class Routes {
   }
 }
 
-const idOf = (request: FastifyRequest): JobId | undefined => parseJobId((request.params as { id: string }).id);
+const idOf = (request: FastifyRequest): JobId | undefined =>
+  parseJobId((request.params as { id: string }).id);
 
 /** The asked-for wait in ms, 0 for none; undefined when it cannot be read. */
 const waitOf = (request: FastifyRequest): number | undefined => {

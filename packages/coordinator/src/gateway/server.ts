@@ -4,7 +4,12 @@
  * H1  Nothing of a request is parsed before its key is known.
  * H2  Every refusal is a problem document with a stable code; an exception is a bug, is logged, and says nothing of itself.
  */
-import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import fastify, {
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+} from 'fastify';
 import { BODY_BYTES_MAX, type Refusal, type TenantId } from '@zerofleet/model';
 import type { Logger } from '@zerofleet/runtime';
 import { refuse, UNAUTHORIZED } from './refusals.js';
@@ -39,14 +44,23 @@ export const newApiServer = (directory: TenantDirectory, log: Logger): FastifyIn
   });
   server.setErrorHandler((error: FastifyError, request, reply) => answerError(error, request, reply, log));
   server.setNotFoundHandler((request, reply) =>
-    refuse(reply, { code: 'not_found', detail: `There is no ${request.method} ${request.url.split('?')[0]} here.` }),
+    refuse(reply, {
+      code: 'not_found',
+      detail: `There is no ${request.method} ${request.url.split('?')[0]} here.`,
+    }),
   );
   return server;
 };
 
-const answerError = (error: FastifyError, request: FastifyRequest, reply: FastifyReply, log: Logger): FastifyReply => {
+const answerError = (
+  error: FastifyError,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  log: Logger,
+): FastifyReply => {
   const refusal = refusalOf(error);
-  if (refusal.code === 'internal') log.error({ error, method: request.method, route: request.routeOptions.url }, 'api_error');
+  if (refusal.code === 'internal')
+    log.error({ error, method: request.method, route: request.routeOptions.url }, 'api_error');
   return refuse(reply, refusal);
 };
 
@@ -55,7 +69,11 @@ const refusalOf = (error: FastifyError): Refusal => {
   if (error.validation !== undefined) {
     const errors = error.validation.map((one) => ({ path: one.instancePath || '/', message: describe(one) }));
     const first = errors[0];
-    return { code: 'invalid_request', detail: `The body does not fit: ${first?.path} ${first?.message}.`, errors };
+    return {
+      code: 'invalid_request',
+      detail: `The body does not fit: ${first?.path} ${first?.message}.`,
+      errors,
+    };
   }
   switch (error.code) {
     case 'FST_ERR_CTP_INVALID_JSON_BODY':
@@ -68,8 +86,12 @@ const refusalOf = (error: FastifyError): Refusal => {
     case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':
       return { code: 'invalid_request', detail: 'The content-length does not match the body.' };
   }
-  if (error instanceof SyntaxError) return { code: 'malformed_json', detail: 'Send the job as a JSON object.' };
-  return { code: 'internal', detail: 'The request could not be handled. Nothing was accepted by it unless an id was returned.' };
+  if (error instanceof SyntaxError)
+    return { code: 'malformed_json', detail: 'Send the job as a JSON object.' };
+  return {
+    code: 'internal',
+    detail: 'The request could not be handled. Nothing was accepted by it unless an id was returned.',
+  };
 };
 
 const describe = (one: { readonly message?: string; readonly params?: Record<string, unknown> }): string => {

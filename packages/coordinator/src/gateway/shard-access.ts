@@ -41,5 +41,7 @@ export const lookUp = async (shard: ShardAccess, tenant: TenantId, id: JobId): P
   // The job may have been committed between the two looks, or be live in a shard that nobody leads just now.
   const late = engine?.find(tenant, id);
   if (late !== undefined) return { kind: 'found', job: late };
-  return engine === undefined || shard.outcomes() === undefined ? { kind: 'unavailable' } : { kind: 'unknown' };
+  return engine === undefined || shard.outcomes() === undefined
+    ? { kind: 'unavailable' }
+    : { kind: 'unknown' };
 };

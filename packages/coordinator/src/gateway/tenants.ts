@@ -46,14 +46,17 @@ export class TenantDirectory {
     try {
       bytes = readFileSync(path);
     } catch (error) {
-      throw new ConfigError(`ZF_TENANTS_FILE cannot be read: ${(error as NodeJS.ErrnoException).code ?? 'error'}`);
+      throw new ConfigError(
+        `ZF_TENANTS_FILE cannot be read: ${(error as NodeJS.ErrnoException).code ?? 'error'}`,
+      );
     }
     const parsed = parse(bytes);
     if (!parsed.ok) throw new ConfigError(`ZF_TENANTS_FILE is not a tenants file: ${parsed.reason}`);
     const byHash = new Map<string, TenantId>();
     for (const tenant of parsed.value.tenants) {
       for (const key of tenant.keys) {
-        if (byHash.has(key.sha256)) throw new ConfigError(`ZF_TENANTS_FILE: the key '${key.name}' is there twice`);
+        if (byHash.has(key.sha256))
+          throw new ConfigError(`ZF_TENANTS_FILE: the key '${key.name}' is there twice`);
         byHash.set(key.sha256, tenant.id);
       }
     }

@@ -7,7 +7,8 @@ import type { JobSnapshot } from '../engine/ports.js';
 const at = (ms: number): string => new Date(ms).toISOString();
 
 /** Where a job stands. */
-export const stageOf = ({ state }: JobSnapshot): JobStage => (state.kind === 'finished' ? state.outcome.kind : state.kind);
+export const stageOf = ({ state }: JobSnapshot): JobStage =>
+  state.kind === 'finished' ? state.outcome.kind : state.kind;
 
 /** What the attempt that ended the job left, where one did. */
 export const reportOf = ({ state }: JobSnapshot): AttemptReport | null =>
@@ -63,7 +64,10 @@ const errorOf = (outcome: Outcome, timeoutMs: number): JobView['error'] => {
 };
 
 /** The whole output of a finished job; none where it left none. Throws when its blob cannot be read. */
-export const outputOf = async (job: JobSnapshot, blobs: () => BlobStore | undefined): Promise<readonly OutputChunk[]> => {
+export const outputOf = async (
+  job: JobSnapshot,
+  blobs: () => BlobStore | undefined,
+): Promise<readonly OutputChunk[]> => {
   const record = reportOf(job)?.output;
   if (record === undefined) return [];
   if (record.kind === 'inline') return record.chunks;

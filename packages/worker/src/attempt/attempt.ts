@@ -113,7 +113,11 @@ export class Attempt {
     this.ladder();
     // From here on the container may serve another job: a stop that comes late must not reach it.
     this.slot = undefined;
-    const again = this.job.mode !== 'oneshot' && this.job.reuse === 'tenant' && isClean(end) && this.stopReason === undefined;
+    const again =
+      this.job.mode !== 'oneshot' &&
+      this.job.reuse === 'tenant' &&
+      isClean(end) &&
+      this.stopReason === undefined;
     void this.tools.pool.release(slot, again && !this.timedOut);
     return this.conclude(end);
   }
@@ -138,9 +142,15 @@ export class Attempt {
   private async prepare(payload: Payload): Promise<Slot | AttemptEnd> {
     let reason = '';
     for (let tries = 0; tries < CONTAINER_TRIES; tries += 1) {
-      const claim = await this.tools.pool.claim(this.job.pool, this.job.tenant, this.job.id, this.abort.signal);
+      const claim = await this.tools.pool.claim(
+        this.job.pool,
+        this.job.tenant,
+        this.job.id,
+        this.abort.signal,
+      );
       if (claim.kind === 'aborted') return this.unrun();
-      if (claim.kind === 'failed') return this.failed('start_failed', `no container could be started: ${claim.reason}`);
+      if (claim.kind === 'failed')
+        return this.failed('start_failed', `no container could be started: ${claim.reason}`);
       const offer = await this.offer(claim.slot, payload);
       if (this.abort.signal.aborted) {
         void this.tools.pool.release(claim.slot, false);
@@ -148,7 +158,8 @@ export class Attempt {
       }
       if (offer.kind === 'acked') return claim.slot;
       void this.tools.pool.release(claim.slot, false);
-      if (offer.kind === 'refused') return this.failed('tool_error', `the runner refused the job: ${offer.nak.message}`);
+      if (offer.kind === 'refused')
+        return this.failed('tool_error', `the runner refused the job: ${offer.nak.message}`);
       reason = offer.reason;
     }
     return this.failed('start_failed', `${CONTAINER_TRIES} containers did not take the job: ${reason}`);
@@ -157,7 +168,10 @@ export class Attempt {
   private async offer(slot: Slot, payload: Payload): ReturnType<Slot['link']['offer']> {
     const { id, attempt, tool, timeoutMs, outputBytes } = this.job;
     const withinMs = ACK_WITHIN_MS + payload.files.length * ACK_PER_FILE_MS;
-    const late = this.tools.clock.after(withinMs, () => void slot.link.destroy('gone', `no ACK within ${withinMs} ms`));
+    const late = this.tools.clock.after(
+      withinMs,
+      () => void slot.link.destroy('gone', `no ACK within ${withinMs} ms`),
+    );
     const limits = { timeoutMs, outputBytes, resultBytes: RESULT_BYTES_MAX };
     const offer = await slot.link.offer({ job: id, attempt, tool, ...payload, limits });
     late();
@@ -172,13 +186,17 @@ export class Attempt {
     slot.link.signal('TERM');
     this.ladder = tools.clock.after(TERM_GRACE_MS, () => {
       slot.link.signal('KILL');
-      this.ladder = tools.clock.after(KILL_GRACE_MS, () => void slot.link.destroy('gone', 'it did not end when killed'));
+      this.ladder = tools.clock.after(
+        KILL_GRACE_MS,
+        () => void slot.link.destroy('gone', 'it did not end when killed'),
+      );
     });
   }
 
   private async conclude(end: RunEnd): Promise<AttemptEnd> {
     const own = this.stopReason !== undefined || this.timedOut;
-    if (end.kind === 'ended' && end.why === 'engine_lost' && !own) return { kind: 'lost', reason: end.reason };
+    if (end.kind === 'ended' && end.why === 'engine_lost' && !own)
+      return { kind: 'lost', reason: end.reason };
     const output = await this.storeOutput(end.kind === 'result' && end.result.output.truncated);
     const report: AttemptReport =
       end.kind === 'result'
@@ -235,10 +253,17 @@ const isClean = (end: RunEnd): boolean => end.kind === 'result' && end.result.si
 
 const failureOfEnd = (ended: Ended): { code: FailureCode; message: string } => ({
   code: ended.why === 'breach' ? 'protocol' : 'container_lost',
-  message: ended.why === 'breach' ? `the runner broke its protocol: ${ended.reason}` : `the container ended: ${ended.reason}`,
+  message:
+    ended.why === 'breach'
+      ? `the runner broke its protocol: ${ended.reason}`
+      : `the container ended: ${ended.reason}`,
 });
 
-const failureOfResult = ({ error, signal, exitCode }: RunnerResult): { code: FailureCode; message: string } => {
+const failureOfResult = ({
+  error,
+  signal,
+  exitCode,
+}: RunnerResult): { code: FailureCode; message: string } => {
   if (signal !== null) return { code: 'killed', message: error?.message ?? `ended by signal ${signal}` };
   return { code: 'tool_error', message: error?.message ?? `exit code ${exitCode ?? 'unknown'}` };
 };

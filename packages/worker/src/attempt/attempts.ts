@@ -6,7 +6,17 @@
  * H3  Room is taken at once and given back when the attempt has ended, before `done` is sent.
  * H4  A message of a lower epoch than the highest seen changes nothing.
  */
-import { addRoom, fits, NO_ROOM, subtractRoom, type BootId, type Epoch, type JobId, type Room, type WorkerId } from '@zerofleet/model';
+import {
+  addRoom,
+  fits,
+  NO_ROOM,
+  subtractRoom,
+  type BootId,
+  type Epoch,
+  type JobId,
+  type Room,
+  type WorkerId,
+} from '@zerofleet/model';
 import {
   MESSAGES_VERSION,
   type AttemptEnd,
@@ -128,7 +138,10 @@ export class Attempts {
     if (this.draining || this.past.has(key) || !fits(job.pool.resources, this.free)) return false;
     this.used = addRoom(this.used, job.pool.resources);
     const { publish } = this.options;
-    const attempt = new Attempt(job, { ...this.options, publish: (chunks) => publish(job.id, job.attempt, chunks) });
+    const attempt = new Attempt(job, {
+      ...this.options,
+      publish: (chunks) => publish(job.id, job.attempt, chunks),
+    });
     const held: Held = { attempt, ended: false, forgotten: false };
     this.held.set(key, held);
     void this.carry(key, held);

@@ -5,7 +5,10 @@ import { Spool } from './spool.js';
 
 const piece = fc.record({
   stream: fc.constantFrom('stdout' as const, 'stderr' as const),
-  bytes: fc.oneof(fc.uint8Array({ maxLength: 40 }), fc.string({ maxLength: 20, unit: 'grapheme' }).map((text) => Buffer.from(text))),
+  bytes: fc.oneof(
+    fc.uint8Array({ maxLength: 40 }),
+    fc.string({ maxLength: 20, unit: 'grapheme' }).map((text) => Buffer.from(text)),
+  ),
   flush: fc.boolean(),
 });
 

@@ -71,7 +71,8 @@ export class Spool {
     let bytes = 0;
     for (let index = from; index < this.chunks.length; index += 1) {
       const chunk = this.chunks[index] as OutputChunk;
-      if (bytes > 0 && bytes + chunk.data.length > READ_BYTES_MAX) return { chunks: chunksFrom(found, offset), more: true };
+      if (bytes > 0 && bytes + chunk.data.length > READ_BYTES_MAX)
+        return { chunks: chunksFrom(found, offset), more: true };
       found.push(chunk);
       bytes += chunk.data.length;
     }

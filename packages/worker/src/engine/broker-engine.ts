@@ -51,7 +51,9 @@ export class BrokerEngine implements ToolEngine {
     const answer = await this.call('POST', '/v1/containers', encodeJson(body));
     const created = answer.status === 201 ? parseCreated(answer.body) : undefined;
     if (created?.ok !== true)
-      throw new StartError(`the engine broker answered ${answer.status}: ${answer.body.toString('utf8', 0, 300)}`);
+      throw new StartError(
+        `the engine broker answered ${answer.status}: ${answer.body.toString('utf8', 0, 300)}`,
+      );
     const { id } = created.value;
     try {
       const { socket, life } = await this.attach(id);
@@ -73,7 +75,9 @@ export class BrokerEngine implements ToolEngine {
 
   /** Whether the broker is still the one that answered with `life`. */
   private async isAlive(life: string): Promise<boolean> {
-    const answer = await this.call('GET', '/v1/containers', undefined, ALIVE_TIMEOUT_MS).catch(() => undefined);
+    const answer = await this.call('GET', '/v1/containers', undefined, ALIVE_TIMEOUT_MS).catch(
+      () => undefined,
+    );
     return answer?.life === life;
   }
 
@@ -84,9 +88,14 @@ export class BrokerEngine implements ToolEngine {
     timeout = CALL_TIMEOUT_MS,
   ): Promise<{ status: number; body: Buffer; life: string }> {
     return new Promise((resolve, reject) => {
-      const headers = { ...this.headers(), ...(body === undefined ? {} : { 'content-type': 'application/json' }) };
+      const headers = {
+        ...this.headers(),
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      };
       const outgoing = request({ socketPath: this.options.socketPath, method, path, headers, timeout });
-      outgoing.on('timeout', () => outgoing.destroy(new StartError('the engine broker did not answer in time')));
+      outgoing.on('timeout', () =>
+        outgoing.destroy(new StartError('the engine broker did not answer in time')),
+      );
       outgoing.on('error', reject);
       outgoing.on('response', (answer) => {
         const head = { status: answer.statusCode ?? 0, life: lifeOf(answer) };
@@ -101,7 +110,10 @@ export class BrokerEngine implements ToolEngine {
       const headers = { ...this.headers(), connection: 'Upgrade', upgrade: BROKER_UPGRADE };
       const path = `/v1/containers/${id}/attach`;
       const outgoing = request({ socketPath: this.options.socketPath, path, headers });
-      const timer = setTimeout(() => outgoing.destroy(new StartError('the container did not start in time')), CALL_TIMEOUT_MS);
+      const timer = setTimeout(
+        () => outgoing.destroy(new StartError('the container did not start in time')),
+        CALL_TIMEOUT_MS,
+      );
       outgoing.on('close', () => clearTimeout(timer));
       outgoing.on('error', reject);
       outgoing.on('response', (answer) => {

@@ -14,7 +14,13 @@ import {
   type PoolSpec,
   type TenantId,
 } from '@zerofleet/model';
-import { chooseContainer, planPool, type PoolContainer, type PoolPolicy, type PoolTarget } from '@zerofleet/pool';
+import {
+  chooseContainer,
+  planPool,
+  type PoolContainer,
+  type PoolPolicy,
+  type PoolTarget,
+} from '@zerofleet/pool';
 import { every, type Cancel, type Clock, type Logger } from '@zerofleet/runtime';
 import type { ToolEngine } from '../engine/tool-engine.js';
 import { RunnerLink } from '../runner/runner-link.js';
@@ -148,7 +154,10 @@ export class PoolDriver {
       return;
     }
     this.step(entry, { kind: 'released' });
-    const late = this.options.clock.after(RESET_WITHIN_MS, () => void slot.link.destroy('gone', 'the reset took too long'));
+    const late = this.options.clock.after(
+      RESET_WITHIN_MS,
+      () => void slot.link.destroy('gone', 'the reset took too long'),
+    );
     const ended = await slot.link.reset();
     late();
     if (ended !== undefined || !this.entries.has(slot.id)) return;
@@ -245,7 +254,10 @@ export class PoolDriver {
   private async greet(entry: Entry): Promise<void> {
     const { clock, engine } = this.options;
     const link = new RunnerLink(await engine.open(entry.spec));
-    const late = clock.after(GREET_WITHIN_MS, () => void link.destroy('gone', 'the runner did not greet in time'));
+    const late = clock.after(
+      GREET_WITHIN_MS,
+      () => void link.destroy('gone', 'the runner did not greet in time'),
+    );
     const ended = await link.greeted;
     late();
     if (ended !== undefined || this.closed) {

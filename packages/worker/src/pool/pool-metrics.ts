@@ -23,7 +23,11 @@ export class PoolMetrics {
       buckets: [0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 5, 20],
       registers,
     });
-    this.failures = new Counter({ name: 'zf_pool_start_failures_total', help: 'Containers that could not be started', registers });
+    this.failures = new Counter({
+      name: 'zf_pool_start_failures_total',
+      help: 'Containers that could not be started',
+      registers,
+    });
     new Gauge({
       name: 'zf_pool_containers',
       help: 'Containers by pool and state',

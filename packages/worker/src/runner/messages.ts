@@ -5,7 +5,10 @@ import { Type, type Static } from 'typebox';
 
 const text = Type.String({ maxLength: 4_096 });
 
-const HelloShape = Type.Object({ v: Type.Array(Type.Integer()), nonce: Type.String({ minLength: 8, maxLength: 128 }) });
+const HelloShape = Type.Object({
+  v: Type.Array(Type.Integer()),
+  nonce: Type.String({ minLength: 8, maxLength: 128 }),
+});
 export type Hello = Static<typeof HelloShape>;
 const parseHelloShape = jsonParser(HelloShape);
 

@@ -46,7 +46,12 @@ type Phase =
   | { readonly kind: 'idle' }
   | { readonly kind: 'offered'; readonly spec: RunSpec; readonly settle: (offer: Offer) => void }
   | { readonly kind: 'acked' }
-  | { readonly kind: 'running'; readonly listener: RunListener; readonly settle: (end: RunEnd) => void; started: boolean }
+  | {
+      readonly kind: 'running';
+      readonly listener: RunListener;
+      readonly settle: (end: RunEnd) => void;
+      started: boolean;
+    }
   | { readonly kind: 'ran' }
   | { readonly kind: 'resetting'; readonly settle: (ended: Ended | undefined) => void }
   | { readonly kind: 'ended'; readonly ended: Ended };
@@ -73,7 +78,9 @@ export class RunnerLink {
       settle = resolve;
     });
     this.phase = { kind: 'greeting', settle };
-    pipe.onEnd((reason, engineLost) => this.end({ kind: 'ended', why: engineLost ? 'engine_lost' : 'gone', reason }));
+    pipe.onEnd((reason, engineLost) =>
+      this.end({ kind: 'ended', why: engineLost ? 'engine_lost' : 'gone', reason }),
+    );
     pipe.onData((bytes) => this.take(bytes));
   }
 
@@ -95,7 +102,9 @@ export class RunnerLink {
     return new Promise((settle) => {
       this.phase = { kind: 'offered', spec, settle };
       const head = { v: FRAMES_VERSION, nonce: this.nonce, job, attempt, tool, limits, env: {} };
-      this.pipe.write(encodeJsonFrame(FRAME.RUN, { ...head, arguments: spec.arguments, fileCount: files.length }));
+      this.pipe.write(
+        encodeJsonFrame(FRAME.RUN, { ...head, arguments: spec.arguments, fileCount: files.length }),
+      );
       for (const file of files) this.writeFile(file);
     });
   }
@@ -178,7 +187,11 @@ export class RunnerLink {
 
   private acked(payload: Buffer, { spec, settle }: Extract<Phase, { kind: 'offered' }>): void {
     const ack = parseAck(payload);
-    const fits = ack.ok && ack.value.nonce === this.nonce && ack.value.job === spec.job && ack.value.attempt === spec.attempt;
+    const fits =
+      ack.ok &&
+      ack.value.nonce === this.nonce &&
+      ack.value.job === spec.job &&
+      ack.value.attempt === spec.attempt;
     if (!fits) return this.breach('an ACK of another job');
     this.phase = { kind: 'acked' };
     settle({ kind: 'acked' });

@@ -1,6 +1,6 @@
 /** What every bench leaves: a table for people and loadtests/results/NAME.json, always in the same shape. */
-import { commit, machine } from '../shared/origin.js';
-import { say, table, writeResult } from '../shared/output.js';
+import { commit, machine } from './origin.js';
+import { say, table, writeResult } from './output.js';
 
 export interface Figure {
   readonly value: number;
