@@ -24,12 +24,21 @@ const onFleet = (name: string, include: string[], extra: object) => ({
 export default defineConfig({
   test: {
     projects: [
-      project('unit', ['packages/*/src/**/*.test.ts', 'loadtests/**/*.test.ts', 'test/repo/**/*.test.ts'], {
-        exclude: ['**/*.docker.test.ts', '**/dist/**', '**/node_modules/**'],
-        testTimeout: 30_000,
-      }),
+      project(
+        'unit',
+        [
+          'packages/*/src/**/*.test.ts',
+          'loadtests/**/*.test.ts',
+          'test/repo/**/*.test.ts',
+          'test/conformance/**/*.test.ts',
+        ],
+        {
+          exclude: ['**/dist/**', '**/node_modules/**'],
+          testTimeout: 30_000,
+        },
+      ),
       project('sim', ['test/sim/**/*.test.ts'], { testTimeout: 300_000 }),
-      onFleet('e2e', ['test/e2e/**/*.test.ts', 'packages/*/src/**/*.docker.test.ts'], {
+      onFleet('e2e', ['test/e2e/**/*.test.ts'], {
         testTimeout: 60_000,
       }),
       {

@@ -3,7 +3,7 @@
  * must catch a violation that is planted here, in a copy of the tree.
  */
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -55,6 +55,10 @@ describe('package directions', () => {
       filter: (path) => !/\/(dist|node_modules)(\/|$)/.test(path),
     });
     symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
+    for (const name of readdirSync(join(root, 'packages'))) {
+      const own = join(root, 'packages', name, 'node_modules');
+      if (existsSync(own)) symlinkSync(own, join(copy, 'packages', name, 'node_modules'));
+    }
   });
   afterAll(() => rmSync(copy, { recursive: true, force: true }));
 

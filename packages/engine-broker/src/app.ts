@@ -7,9 +7,11 @@ import {
   createLogger,
   Gauge,
   newRegistry,
+  pause,
   readSecret,
   ServiceGroup,
   serviceOf,
+  systemClock,
   type Environment,
   type Service,
 } from '@zerofleet/runtime';
@@ -19,6 +21,8 @@ import { DockerEngine } from './docker-engine.js';
 import { newBrokerServer } from './server.js';
 
 const SWEEP_EVERY_MS = 10_000;
+/** Ending all containers at a stop may take so long; the runners end by themselves when their attach does. */
+const CLOSE_WITHIN_MS = 8_000;
 
 /** The seccomp profile, compact. A broker without it makes no container at all. Throws ConfigError. */
 const readSeccomp = (path: string): string => {
@@ -85,7 +89,7 @@ const sweeping = (containers: Containers, log: ReturnType<typeof createLogger>):
     },
     async () => {
       clearInterval(timer);
-      await containers.close();
+      await Promise.race([containers.close(), pause(systemClock, CLOSE_WITHIN_MS)]);
     },
   );
 };

@@ -16,6 +16,8 @@ import { Gate } from './gate.js';
 const ATTACH_WITHIN_MS = 10_000;
 /** Tries to remove a container before the sweep takes over. */
 const REMOVE_TRIES = 3;
+/** Replaced boots that are remembered, so that a late call of one is not heard. */
+const DEAD_BOOTS_MAX = 10_000;
 
 interface Entry {
   readonly owner: Owner;
@@ -40,7 +42,7 @@ export class Containers {
   private readonly entries = new Map<string, Entry>();
   private readonly newestBoot = new Map<string, string>();
   private readonly deadBoots = new Set<string>();
-  private readonly removing = new Set<string>();
+  private readonly removing = new Map<string, Promise<void>>();
   private readonly starts: Gate;
   private creating = 0;
   private closed = false;
@@ -60,10 +62,16 @@ export class Containers {
     const known = this.newestBoot.get(worker);
     if (known === boot) return true;
     this.newestBoot.set(worker, boot);
-    if (known !== undefined) this.deadBoots.add(known);
+    if (known !== undefined) this.bury(known);
     for (const [id, entry] of this.entries)
       if (entry.owner.worker === worker && entry.owner.boot !== boot) void this.remove(id, 'older boot');
     return true;
+  }
+
+  private bury(boot: string): void {
+    this.deadBoots.add(boot);
+    const [oldest] = this.deadBoots;
+    if (this.deadBoots.size > DEAD_BOOTS_MAX && oldest !== undefined) this.deadBoots.delete(oldest);
   }
 
   async create(owner: Owner, pool: PoolSpec): Promise<CreateResult> {
@@ -108,9 +116,10 @@ export class Containers {
     return [...this.entries].filter(([, entry]) => isSame(entry.owner, owner)).map(([id]) => id);
   }
 
-  /** Ends a container of `owner`; one that is not there is fine. */
+  /** Ends a container of `owner`, and waits for one that is ending; one that is not there is fine. */
   async end(owner: Owner, id: string): Promise<void> {
     if (this.find(owner, id) !== undefined) await this.remove(id, 'asked for');
+    else await this.removing.get(id);
   }
 
   /** Removes what carries this broker's label and is not known to it (C3). Throws when the engine cannot be asked. */
@@ -145,26 +154,27 @@ export class Containers {
     await this.destroy(id, why);
   }
 
-  private async destroy(id: string, why: string): Promise<void> {
-    if (this.removing.has(id)) return;
-    this.removing.add(id);
-    try {
-      for (let tries = 1; ; tries += 1) {
-        try {
-          await this.options.engine.destroy(id);
-          this.options.log.debug({ container: id, why }, 'container_removed');
-          return;
-        } catch (error) {
-          if (tries < REMOVE_TRIES) continue;
-          this.options.log.warn(
-            { container: id, why, error: (error as Error).message },
-            'container_not_removed',
-          );
-          return;
-        }
+  private destroy(id: string, why: string): Promise<void> {
+    const removing =
+      this.removing.get(id) ?? this.tryRemoving(id, why).finally(() => this.removing.delete(id));
+    this.removing.set(id, removing);
+    return removing;
+  }
+
+  private async tryRemoving(id: string, why: string): Promise<void> {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        await this.options.engine.destroy(id);
+        this.options.log.debug({ container: id, why }, 'container_removed');
+        return;
+      } catch (error) {
+        if (tries < REMOVE_TRIES) continue;
+        this.options.log.warn(
+          { container: id, why, error: (error as Error).message },
+          'container_not_removed',
+        );
+        return;
       }
-    } finally {
-      this.removing.delete(id);
     }
   }
 }

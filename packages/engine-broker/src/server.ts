@@ -3,6 +3,7 @@
  *
  * S1  No call is looked at before its token is right; tokens are compared in constant time.
  * S2  A body is parsed against its closed schema; what it holds is read, never passed on.
+ * S3  Upgraded connections are ours to end: the HTTP server waits for them when it closes, and does not know them.
  */
 import { createHash, randomUUID, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
@@ -14,12 +15,11 @@ import {
   BROKER_LIFE_HEADER,
   BROKER_UPGRADE,
   BROKER_WORKER_HEADER,
-  CreateRequestShape,
-  type CreateRequest,
 } from '@zerofleet/protocol';
 import type { Logger } from '@zerofleet/runtime';
 import type { Containers } from './containers.js';
 import type { Owner } from './create-body.js';
+import { parseCreateRequest } from './create-request.js';
 import { statusOf, type DockerEngine } from './docker-engine.js';
 
 const BODY_BYTES_MAX = 4_096;
@@ -38,12 +38,15 @@ const LIFE = randomUUID();
 
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
 
+/** A header that is there once, else nothing. */
+const one = (header: string | string[] | undefined): string => (typeof header === 'string' ? header : '');
+
 /** The caller that the headers of a call name, if its token is right (S1). */
 export const callerOf = (headers: IncomingMessage['headers'], token: string): Owner | undefined => {
   const given = /^Bearer (.+)$/.exec(headers.authorization ?? '')?.[1] ?? '';
   if (!timingSafeEqual(digest(given), digest(token))) return undefined;
-  const worker = parseWorkerId(String(headers[BROKER_WORKER_HEADER]));
-  const boot = parseBootId(String(headers[BROKER_BOOT_HEADER]));
+  const worker = parseWorkerId(one(headers[BROKER_WORKER_HEADER]));
+  const boot = parseBootId(one(headers[BROKER_BOOT_HEADER]));
   return worker === undefined || boot === undefined ? undefined : { worker, boot };
 };
 
@@ -64,9 +67,11 @@ export const newBrokerServer = (options: BrokerServerOptions): FastifyInstance =
     logger: false,
     bodyLimit: BODY_BYTES_MAX,
     forceCloseConnections: true,
-    ajv: { customOptions: { removeAdditional: false, coerceTypes: false } },
   });
-  server.removeContentTypeParser('text/plain');
+  server.removeAllContentTypeParsers();
+  server.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) =>
+    done(null, body),
+  );
   server.decorateRequest('owner');
   server.addHook('onRequest', (request, reply, next) => {
     void reply.header(BROKER_LIFE_HEADER, LIFE);
@@ -87,9 +92,7 @@ export const newBrokerServer = (options: BrokerServerOptions): FastifyInstance =
     return answer(reply, status >= 400 && status < 500 ? status : 502, error.message);
   });
   server.setNotFoundHandler((_request, reply) => answer(reply, 404, 'no such thing'));
-  server.post('/v1/containers', { schema: { body: CreateRequestShape } }, (request, reply) =>
-    create(options, request, reply),
-  );
+  server.post('/v1/containers', (request, reply) => create(options, request, reply));
   server.get('/v1/containers', (request) => ({
     containers: containers.list(request.owner).map((id) => ({ id })),
   }));
@@ -99,7 +102,14 @@ export const newBrokerServer = (options: BrokerServerOptions): FastifyInstance =
     return reply.code(204).send();
   });
   server.get('/v1/engine', () => engine.info(images));
+  const attached = new Set<Duplex>();
+  server.addHook('preClose', (done) => {
+    for (const socket of attached) socket.destroy();
+    done();
+  });
   server.server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    attached.add(socket);
+    socket.once('close', () => attached.delete(socket));
     socket.on('error', () => socket.destroy());
     void attach(options, request, socket, head).catch((error: Error) => {
       log.warn({ error: error.message }, 'attach_failed');
@@ -114,7 +124,9 @@ const create = async (
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> => {
-  const { pool } = request.body as CreateRequest;
+  const parsed = parseCreateRequest(Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0));
+  if (!parsed.ok) return answer(reply, 400, parsed.reason);
+  const pool = parsed.value;
   if (!images.includes(pool.image)) return answer(reply, 403, 'the image is not on the list of this broker');
   const made = await containers.create(request.owner, pool);
   if (made.kind === 'full') return answer(reply, 429, 'the worker has as many containers as it may');
@@ -149,6 +161,8 @@ const attach = async (
   if (head.byteLength > 0) stream.write(head);
   socket.pipe(stream);
   stream.pipe(socket);
+  // The server's connections stay half open: a caller that is gone shows as an end, not as a close.
+  socket.once('end', () => stream.destroy());
   socket.once('close', () => stream.destroy());
   stream.once('close', () => socket.destroy());
 };

@@ -67,7 +67,8 @@ export const planPool = (view: PoolView): PoolAction[] => {
   const worn = view.containers.flatMap((container) => wornOut(container, view));
   const stopped = new Set(worn.map((action) => action.id));
   const draft = new Draft(view, stopped);
-  const demand = view.waiting.filter((one) => draft.needsStart(one.key));
+  // A pool that rests after failures keeps its own jobs waiting, not the stock of the others.
+  const demand = view.waiting.filter((one) => draft.needsStart(one.key) && !draft.isResting(one.key));
   for (const { key } of demand) draft.start(key, true);
   if (demand.length === 0) for (const target of view.targets) draft.restock(target);
   return [...worn, ...draft.actions];
@@ -113,11 +114,17 @@ class Draft {
     return claimed > (this.startingByKey.get(key) ?? 0);
   }
 
+  /** Whether nothing of `key` may start now, because its last starts failed or it is not known. */
+  isResting(key: string): boolean {
+    const target = this.view.targets.find((one) => one.key === key);
+    return target === undefined || this.view.nowMs - target.failedAtMs < backoffMs(target.failures);
+  }
+
   /** Starts one of `key` if budget, gate and backoff allow; `urgent` may end idle containers to make room. */
   start(key: string, urgent: boolean): boolean {
     const target = this.view.targets.find((one) => one.key === key);
-    if (target === undefined || this.starting >= this.view.policy.startsMax) return false;
-    if (this.view.nowMs - target.failedAtMs < backoffMs(target.failures)) return false;
+    if (target === undefined || this.starting >= this.view.policy.startsMax || this.isResting(key))
+      return false;
     const { memoryMiB } = target.spec.resources;
     if (this.usedMiB + memoryMiB > this.view.policy.budgetMiB) {
       if (urgent) this.makeRoom(key, memoryMiB);
@@ -143,9 +150,11 @@ class Draft {
       const leaving = container.state.kind === 'stopping' || this.stopped.has(container.id);
       if (leaving && container.state.kind !== 'gone') missing -= container.memoryMiB;
     }
-    for (const victim of evictable(this.view.containers, key)) {
+    const victims = evictable(this.view.containers, key).filter((one) => !this.stopped.has(one.id));
+    // Ending some would not help while busy ones hold the rest.
+    if (victims.reduce((sum, one) => sum + one.memoryMiB, 0) < missing) return;
+    for (const victim of victims) {
       if (missing <= 0) return;
-      if (this.stopped.has(victim.id)) continue;
       this.stopped.add(victim.id);
       this.actions.push({ kind: 'stop', id: victim.id, why: 'room' });
       missing -= victim.memoryMiB;

@@ -132,9 +132,12 @@ class Running implements Service {
       worker,
       boot,
       room,
+      mode: config.executionMode,
       publish: (id, attempt, chunks) => {
         const output: Output = { v: MESSAGES_VERSION, id, attempt, chunks: [...chunks] };
-        if (!connection.isClosed()) connection.publish(names.output(id), encodeJson(output));
+        // While NATS is away the client would keep it all in memory; readers get it from the spool.
+        if (link.isConnected() && !connection.isClosed())
+          connection.publish(names.output(id), encodeJson(output));
       },
       sendDone: sendDone(connection, names),
       onChange,

@@ -23,8 +23,11 @@ import type { RunnerResult } from '../runner/messages.js';
 import { LiveOutput } from './live-output.js';
 import { Spool } from './spool.js';
 
-/** A warm runner that does not acknowledge a RUN within this is replaced, in ms. Files take longer to write. */
-const ACK_WITHIN_MS = 250;
+/**
+ * A warm runner that does not acknowledge a RUN within this is replaced, in ms. It does so in half a millisecond; the
+ * bound is for one that is broken, and wide enough for a node that stalls. Files take longer to write.
+ */
+const ACK_WITHIN_MS = 1_000;
 const ACK_PER_FILE_MS = 100;
 /** Containers that may fail before GO until the job is given up. */
 const CONTAINER_TRIES = 3;

@@ -13,6 +13,7 @@ import {
   subtractRoom,
   type BootId,
   type Epoch,
+  type ExecutionMode,
   type JobId,
   type Room,
   type WorkerId,
@@ -47,6 +48,8 @@ export interface AttemptsOptions extends Omit<AttemptTools, 'publish'> {
   readonly worker: WorkerId;
   readonly boot: BootId;
   readonly room: Room;
+  /** What this worker runs; a job of another mode is refused. */
+  readonly mode: ExecutionMode;
   readonly publish: (job: JobId, attempt: number, chunks: Parameters<AttemptTools['publish']>[0]) => void;
   /** Asks the leader to take a `done`; throws when no answer came. */
   readonly sendDone: (done: Done) => Promise<DoneReply>;
@@ -135,7 +138,8 @@ export class Attempts {
   private take(job: RunJob): boolean {
     const key = keyOf(job);
     if (this.held.has(key)) return true;
-    if (this.draining || this.past.has(key) || !fits(job.pool.resources, this.free)) return false;
+    if (job.mode !== this.options.mode || this.draining || this.past.has(key)) return false;
+    if (!fits(job.pool.resources, this.free)) return false;
     this.used = addRoom(this.used, job.pool.resources);
     const { publish } = this.options;
     const attempt = new Attempt(job, {

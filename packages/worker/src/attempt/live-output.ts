@@ -1,12 +1,12 @@
 /** Publishes an attempt's output while it is written: at once when it was quiet, in batches when it floods. */
 import type { OutputChunk } from '@zerofleet/model';
 import type { Cancel, Clock } from '@zerofleet/runtime';
-import type { Spool } from './spool.js';
+import { jsonBytesOf, type Spool } from './spool.js';
 
 /** Under a flood a message goes out so often, in ms. */
 const BATCH_MS = 5;
-/** Text in one message, at most; NATS refuses payloads above 1 MiB, and base64 and JSON take their share. */
-const MESSAGE_CHARS_MAX = 256 * 1024;
+/** Chunks in one message, as JSON, at most. NATS refuses payloads above 1 MiB; one chunk is at most 192 KiB. */
+const MESSAGE_BYTES_MAX = 256 * 1024;
 
 export class LiveOutput {
   private readonly spool: Spool;
@@ -48,15 +48,16 @@ export class LiveOutput {
 const batches = (chunks: readonly OutputChunk[]): OutputChunk[][] => {
   const all: OutputChunk[][] = [];
   let batch: OutputChunk[] = [];
-  let chars = 0;
+  let bytes = 0;
   for (const chunk of chunks) {
-    if (batch.length > 0 && chars + chunk.data.length > MESSAGE_CHARS_MAX) {
+    const size = jsonBytesOf(chunk);
+    if (batch.length > 0 && bytes + size > MESSAGE_BYTES_MAX) {
       all.push(batch);
       batch = [];
-      chars = 0;
+      bytes = 0;
     }
     batch.push(chunk);
-    chars += chunk.data.length;
+    bytes += size;
   }
   if (batch.length > 0) all.push(batch);
   return all;

@@ -3,14 +3,15 @@
  *
  * S1  Offsets are the order: each byte kept has one, over both streams, and none is given twice.
  * S2  A chunk does not end inside a UTF-8 character: up to three bytes wait for the rest of theirs, or for the end.
- * S3  Never more than `limitBytes` are kept; what comes after is dropped and `truncated` says so.
+ * S3  No chunk holds more than CHUNK_BYTES, whatever size it came in: readers count on it for their messages.
+ * S4  Never more than `limitBytes` are kept; what comes after is dropped and `truncated` says so.
  */
 import type { OutputChunk, OutputStream } from '@zerofleet/model';
 import { chunkBytes, chunkEnd, chunkOf, chunksFrom } from '@zerofleet/protocol';
 
-/** A chunk that grew to this size is closed. */
+/** Bytes of a chunk, at most. As JSON it may be six times as long: a zero byte is \u0000 there. */
 const CHUNK_BYTES = 32 * 1024;
-/** What one answer to a reader holds, at most. */
+/** What one answer to a reader holds as JSON, at most, unless its first chunk is longer. */
 const READ_BYTES_MAX = 256 * 1024;
 
 export class Spool {
@@ -39,7 +40,7 @@ export class Spool {
     const joined = this.held[stream].byteLength === 0 ? kept : Buffer.concat([this.held[stream], kept]);
     const whole = joined.byteLength - incompleteTail(joined);
     this.held[stream] = joined.subarray(whole);
-    if (whole > 0) this.append(stream, joined.subarray(0, whole));
+    this.appendAll(stream, joined.subarray(0, whole));
   }
 
   /** Closes what is open; what waits for the rest of a character goes on waiting. Returns the chunks closed since `index`. */
@@ -58,7 +59,7 @@ export class Spool {
     for (const stream of ['stdout', 'stderr'] as const) {
       const rest = this.held[stream];
       this.held[stream] = Buffer.alloc(0);
-      if (rest.byteLength > 0) this.append(stream, rest);
+      this.appendAll(stream, rest);
     }
     this.close();
     return this.chunks;
@@ -71,10 +72,11 @@ export class Spool {
     let bytes = 0;
     for (let index = from; index < this.chunks.length; index += 1) {
       const chunk = this.chunks[index] as OutputChunk;
-      if (bytes > 0 && bytes + chunk.data.length > READ_BYTES_MAX)
+      const size = jsonBytesOf(chunk);
+      if (bytes > 0 && bytes + size > READ_BYTES_MAX)
         return { chunks: chunksFrom(found, offset), more: true };
       found.push(chunk);
-      bytes += chunk.data.length;
+      bytes += size;
     }
     return { chunks: chunksFrom(found, offset), more: false };
   }
@@ -91,12 +93,22 @@ export class Spool {
     return low;
   }
 
+  private appendAll(stream: OutputStream, bytes: Buffer): void {
+    for (let rest = bytes; rest.byteLength > 0;) {
+      const part = rest.subarray(0, CHUNK_BYTES);
+      const tail = part.byteLength < rest.byteLength ? incompleteTail(part) : 0;
+      this.append(stream, part.subarray(0, part.byteLength - tail));
+      rest = rest.subarray(part.byteLength - tail);
+    }
+  }
+
   private append(stream: OutputStream, bytes: Buffer): void {
-    if (this.open !== undefined && this.open.stream !== stream) this.close();
+    const { open } = this;
+    if (open !== undefined && (open.stream !== stream || open.bytes + bytes.byteLength > CHUNK_BYTES))
+      this.close();
     this.open ??= { stream, pieces: [], bytes: 0 };
     this.open.pieces.push(bytes);
     this.open.bytes += bytes.byteLength;
-    if (this.open.bytes >= CHUNK_BYTES) this.close();
   }
 
   private close(): void {
@@ -107,6 +119,9 @@ export class Spool {
     this.open = undefined;
   }
 }
+
+/** A chunk's length in a message. Not that of its text: JSON writes control characters as six. */
+export const jsonBytesOf = (chunk: OutputChunk): number => Buffer.byteLength(JSON.stringify(chunk));
 
 /** Bytes at the end of `bytes` that begin a UTF-8 character and do not finish it: 0 to 3. */
 const incompleteTail = (bytes: Buffer): number => {

@@ -2,16 +2,18 @@
  * Runners as subprocesses of the worker, for machines without a Docker engine and for roll-back. It isolates little.
  *
  * Q1  As root, every runner's jobs have a user id of their own, given again only after the runner is gone.
- * Q2  Each runner has its own folder, removed with it.
+ * Q2  Each runner has its own folder, removed with it; what an earlier life of the worker left is removed at the start.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { StartError, type RunnerPipe, type ToolEngine } from './tool-engine.js';
 
 const CRASH_TEXT_MAX = 2_000;
 /** The runner ends by itself when its stdin does; after so long it is killed, in ms. */
 const END_WITHIN_MS = 2_000;
+
+const HOME_PREFIX = 'runner-';
 
 export interface ProcessEngineOptions {
   readonly runnerDir: string;
@@ -26,6 +28,7 @@ export class ProcessEngine implements ToolEngine {
 
   constructor(options: ProcessEngineOptions) {
     this.options = options;
+    removeLeftovers(options.scratchDir);
   }
 
   async open(): Promise<RunnerPipe> {
@@ -59,7 +62,7 @@ export class ProcessEngine implements ToolEngine {
 
   private makeHome(slot: number): string {
     mkdirSync(this.options.scratchDir, { recursive: true, mode: 0o711 });
-    const home = mkdtempSync(join(this.options.scratchDir, `runner-${slot}-`));
+    const home = mkdtempSync(join(this.options.scratchDir, `${HOME_PREFIX}${slot}-`));
     chmodSync(home, 0o711);
     for (const name of ['work', 'tmp']) {
       const folder = join(home, name);
@@ -81,6 +84,12 @@ export class ProcessEngine implements ToolEngine {
     return ['-I', '-u', this.options.runnerDir, '--mode', 'process', ...ids, ...folders];
   }
 }
+
+const removeLeftovers = (scratchDir: string): void => {
+  if (!existsSync(scratchDir)) return;
+  for (const name of readdirSync(scratchDir))
+    if (name.startsWith(HOME_PREFIX)) rmSync(join(scratchDir, name), { recursive: true, force: true });
+};
 
 const started = (child: ChildProcess): Promise<void> =>
   new Promise((resolve, reject) => {

@@ -120,6 +120,7 @@ export class PoolDriver {
     if (!this.targets.has(key)) this.addTarget(spec, 0);
     const now = this.take(key, tenant, job);
     if (now !== undefined) {
+      this.options.metrics.claimed(now.how);
       this.pump();
       return Promise.resolve(now);
     }
@@ -160,7 +161,8 @@ export class PoolDriver {
     );
     const ended = await slot.link.reset();
     late();
-    if (ended !== undefined || !this.entries.has(slot.id)) return;
+    // The link may have ended right behind its READY.
+    if (ended !== undefined || this.entries.get(slot.id)?.state.kind !== 'resetting') return;
     this.step(entry, { kind: 'ready', atMs: this.options.clock.nowMs() });
     this.pump();
   }
@@ -190,13 +192,12 @@ export class PoolDriver {
     this.targets.set(key, { key, spec, stock, failures: 0, failedAtMs: 0, lastError: '' });
   }
 
-  private take(key: string, tenant: TenantId, job: JobId): Claim | undefined {
+  private take(key: string, tenant: TenantId, job: JobId): Extract<Claim, { kind: 'claimed' }> | undefined {
     const choice = chooseContainer(this.entries.values(), key, tenant);
     if (choice.kind === 'cold') return undefined;
     const entry = this.entries.get(choice.container.id);
     if (entry?.slot === undefined) return undefined;
     this.step(entry, { kind: 'claimed', tenant, job });
-    this.options.metrics.claimed(choice.kind);
     return { kind: 'claimed', slot: entry.slot, how: choice.kind };
   }
 
@@ -245,7 +246,7 @@ export class PoolDriver {
       metrics.started(clock.nowMs() - entry.bornMs);
     } catch (error) {
       this.entries.delete(entry.id);
-      this.startFailed(target, error instanceof Error ? error.message : String(error));
+      this.startFailed(target, entry.bornMs, error instanceof Error ? error.message : String(error));
     }
     this.options.onChange();
     this.pump();
@@ -269,9 +270,10 @@ export class PoolDriver {
     if (this.entries.has(entry.id)) this.step(entry, { kind: 'ready', atMs: clock.nowMs() });
   }
 
-  private startFailed(target: Target, reason: string): void {
+  /** Starts that were under way together fail together: they count once. */
+  private startFailed(target: Target, bornMs: number, reason: string): void {
     if (this.closed) return;
-    target.failures += 1;
+    if (target.failures === 0 || bornMs > target.failedAtMs) target.failures += 1;
     target.failedAtMs = this.options.clock.nowMs();
     target.lastError = reason;
     this.options.metrics.startFailed();

@@ -31,7 +31,7 @@ const amount = Type.Number({ minimum: 0 });
 const ResultShape = Type.Object({
   ok: Type.Boolean(),
   value: JsonShape,
-  error: Type.Union([Type.Object({ code: text, message: Type.String() }), Type.Null()]),
+  error: Type.Union([Type.Object({ code: text, message: text }), Type.Null()]),
   exitCode: Type.Union([Type.Integer(), Type.Null()]),
   signal: Type.Union([Type.Integer(), Type.String({ maxLength: 32 }), Type.Null()]),
   usage: Type.Object({ wallMs: amount, cpuMs: amount, maxRssKiB: amount }),
@@ -44,8 +44,17 @@ const parseResultShape = jsonParser(ResultShape);
 export const parseResult = (bytes: Buffer): RunnerResult | undefined => {
   if (bytes.byteLength > RESULT_BYTES_MAX + RESULT_HEAD_BYTES) return undefined;
   const result = parseResultShape(bytes);
-  return result.ok ? result.value : undefined;
+  return result.ok && jsonBytes(result.value.value) <= RESULT_BYTES_MAX ? result.value : undefined;
 };
 
 /** A RESULT's bytes around its value: error message, usage. */
 const RESULT_HEAD_BYTES = 64 * 1024;
+
+/** Bytes of `value` as JSON; infinite where it is nested too deep to be written again. */
+const jsonBytes = (value: unknown): number => {
+  try {
+    return Buffer.byteLength(JSON.stringify(value));
+  } catch {
+    return Infinity;
+  }
+};

@@ -210,7 +210,7 @@ export class RunnerLink {
       phase.listener.started();
     } else if (type === FRAME.OUT && phase.started) phase.listener.output('stdout', payload);
     else if (type === FRAME.ERR && phase.started) phase.listener.output('stderr', payload);
-    else if (type === FRAME.RESULT) {
+    else if (type === FRAME.RESULT && phase.started) {
       const result = parseResult(payload);
       if (result === undefined) return this.breach('a RESULT that does not fit');
       this.phase = { kind: 'ran' };
