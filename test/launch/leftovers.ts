@@ -31,7 +31,10 @@ const folder = (path: string): string[] => {
   }
 };
 
-/** Everything of ours there is now, a line each, sorted. */
+/**
+ * Everything of ours there is now, a line each, sorted. The engine's namespaces are among the mounts (nsfs); the empty
+ * files under /run/docker/netns are not namespaces, the engine sweeps them once a minute.
+ */
 export const inventory = (): string[] =>
   [
     ...processes(),
@@ -40,7 +43,6 @@ export const inventory = (): string[] =>
     ...docker('network', 'ls', '--format', '{{.Name}}').map((name) => `network ${name}`),
     `swarm ${docker('info', '--format', '{{.Swarm.LocalNodeState}}').join()}`,
     ...folder('/run/netns').map((name) => `netns ${name}`),
-    ...folder('/run/docker/netns').map((name) => `netns ${name}`),
     ...readFileSync('/proc/mounts', 'utf8')
       .split('\n')
       .filter((line) => /overlay|nsfs|zerofleet|shm/.test(line))
