@@ -161,6 +161,7 @@ export class World {
       tools: TOOLS,
       leader: name,
       queuedMax: 100_000,
+      payloadBytesMax: 2 ** 30,
       commitWindow: 3,
       workerSilenceMs: WORKER_SILENCE_MS,
       onLost: () => {
@@ -328,7 +329,7 @@ export class World {
       class: 'normal',
       session: null,
       decision: { release: 'sim', adapter: 'native', mode: 'warm', revision: 0, reason: 'sim' },
-      payload: { kind: 'inline', payload: { arguments: {}, files: [] } },
+      payload: { kind: 'inline', bytes: 2, payload: { arguments: {}, files: [] } },
       timeoutMs: 10_000,
       maxAttempts: this.prng.pick([1, 2, 3]),
       acceptedAtMs: this.clock.wallMs(),

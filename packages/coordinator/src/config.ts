@@ -25,6 +25,7 @@ export interface CoordinatorConfig extends CommonConfig, NatsConfig, RedisConfig
   outcomesMaxBytes: number;
   outcomesMaxAgeMs: number;
   queuedMax: number;
+  payloadBytesMax: number;
   commitWindow: number;
   workerSilenceMs: number;
   waitersMax: number;
@@ -87,8 +88,14 @@ const schema: ConfigSchema<CoordinatorConfig> = {
   queuedMax: {
     doc: 'Jobs queued in the shard, at most',
     format: 'positive',
-    default: 1_000_000,
+    default: 100_000,
     env: 'ZF_QUEUED_MAX',
+  },
+  payloadBytesMax: {
+    doc: 'Bytes of inline payloads that the coordinator holds in memory, at most; then submissions are refused',
+    format: 'positive',
+    default: GIB / 8,
+    env: 'ZF_PAYLOAD_BYTES_MAX',
   },
   commitWindow: {
     doc: 'Group commits in flight, at most',

@@ -208,6 +208,7 @@ export class Shard implements Service, ShardAccess {
       tools: catalog.definitions,
       leader: `${hostname().replace(/[^A-Za-z0-9-]/g, '-')}-${newBootId()}`,
       queuedMax: config.queuedMax,
+      payloadBytesMax: config.payloadBytesMax,
       commitWindow: config.commitWindow,
       workerSilenceMs: config.workerSilenceMs,
       onLost: (reason) => {

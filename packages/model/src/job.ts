@@ -38,7 +38,13 @@ export interface Payload {
 
 /** The payload inline, or the blob that holds it as JSON. */
 export type PayloadRef =
-  { readonly kind: 'inline'; readonly payload: Payload } | { readonly kind: 'blob'; readonly blob: BlobRef };
+  | {
+      readonly kind: 'inline';
+      /** Of the payload as JSON. */
+      readonly bytes: number;
+      readonly payload: Payload;
+    }
+  | { readonly kind: 'blob'; readonly blob: BlobRef };
 
 /** Everything about a job that is fixed at acceptance. */
 export interface JobEnvelope {

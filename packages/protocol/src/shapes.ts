@@ -111,6 +111,7 @@ export const PayloadRefShape = as<PayloadRef>(
   Type.Union([
     Type.Object({
       kind: Type.Literal('inline'),
+      bytes: CountShape,
       payload: Type.Object({ arguments: JsonObjectShape, files: Type.Array(InputFileShape) }),
     }),
     Type.Object({ kind: Type.Literal('blob'), blob: BlobRefShape }),

@@ -55,6 +55,8 @@ export interface EngineOptions {
   readonly leader: string;
   /** Jobs queued in the shard, at most. */
   readonly queuedMax: number;
+  /** Bytes of inline payloads of the jobs in memory, at most. */
+  readonly payloadBytesMax: number;
   /** Appends in flight, at most. */
   readonly commitWindow: number;
   /** Silence after which a worker is lost, in ms. */
@@ -99,7 +101,8 @@ export class Engine {
     const { clock, outcomes } = options;
     this.projector = new Projector(outcomes, clock, RETRY_MS, (record) => this.state.forget(record.job.id));
     this.silence = new Silence(options.workerSilenceMs, TICK_MS, clock.nowMs());
-    this.intake = new Intake({ clock, ledger: options.ledger, queuedMax: options.queuedMax });
+    const { ledger, queuedMax, payloadBytesMax } = options;
+    this.intake = new Intake({ clock, ledger, queuedMax, payloadBytesMax });
   }
 
   /** Reads the ledger, is elected, takes over what runs. Throws when the ledger cannot be read or understood. */
@@ -187,7 +190,7 @@ export class Engine {
   submit(envelope: JobEnvelope): Promise<SubmitReply> {
     const { reign } = this;
     if (reign === undefined) return Promise.resolve({ kind: 'refused', why: 'no_leader' });
-    const refusal = this.intake.check(reign.pipeline, this.state.queued);
+    const refusal = this.intake.check(reign.pipeline, this.state.queued, this.state.payloadBytes);
     if (refusal !== undefined) return Promise.resolve({ kind: 'refused', why: refusal });
     return this.intake.wait(envelope.id, (stored) => {
       const record = this.commit({ kind: 'accepted', job: envelope }, (snapshot) => stored(snapshot));

@@ -4,6 +4,8 @@
  * N1  A refusal before staging means that nothing was accepted: the submitter may simply try again.
  * N2  Once staged, a job cannot be taken back; a submitter that waited ACCEPT_WAIT_MS hears `unknown`, with the job's id.
  * N3  Acceptance stops at 80 % of the ledger's bytes: the rest is room to finish what was accepted.
+ * N4  Jobs and the bytes of their inline payloads are bounded: a coordinator that cannot hold its queue could never
+ *     read it back either.
  */
 import type { JobId, ProblemCode } from '@zerofleet/model';
 import type { Cancel, Clock } from '@zerofleet/runtime';
@@ -31,22 +33,29 @@ export class Intake {
   private readonly clock: Clock;
   private readonly ledger: LedgerPort;
   private readonly queuedMax: number;
+  private readonly payloadBytesMax: number;
   private open = true;
   private full = false;
   private asking = false;
 
-  constructor(options: { readonly clock: Clock; readonly ledger: LedgerPort; readonly queuedMax: number }) {
+  constructor(options: {
+    readonly clock: Clock;
+    readonly ledger: LedgerPort;
+    readonly queuedMax: number;
+    readonly payloadBytesMax: number;
+  }) {
     this.clock = options.clock;
     this.ledger = options.ledger;
     this.queuedMax = options.queuedMax;
+    this.payloadBytesMax = options.payloadBytesMax;
   }
 
   /** Why a job is not taken now (N1); undefined when it is. */
-  check(pipeline: CommitPipeline, queued: number): IntakeRefusal | undefined {
+  check(pipeline: CommitPipeline, queued: number, payloadBytes: number): IntakeRefusal | undefined {
     if (!this.open) return 'no_leader';
     if (!pipeline.healthy || pipeline.backlog > BACKLOG_BATCHES_MAX) return 'ledger_unavailable';
     if (this.full) return 'ledger_full';
-    return queued >= this.queuedMax ? 'queue_full' : undefined;
+    return queued >= this.queuedMax || payloadBytes >= this.payloadBytesMax ? 'queue_full' : undefined;
   }
 
   /** Calls `stage` and waits for it to say that the job is stored (N2). */

@@ -7,8 +7,8 @@
 import type { JobId } from '@zerofleet/model';
 import type { JobSnapshot } from './ports.js';
 
-/** Finished jobs that are kept for readers who come at once. An inline outcome is at most some 32 KiB. */
-export const RECENT_MAX = 4_096;
+/** Finished jobs that are kept for readers who come at once. An outcome is at most some 300 KiB, usually a few hundred bytes. */
+export const RECENT_MAX = 512;
 
 export class JobFeed {
   private readonly listeners = new Map<JobId, Set<(job: JobSnapshot) => void>>();

@@ -32,6 +32,8 @@ interface Counts {
 
 export class ShardState {
   epoch = 0;
+  /** Inline payloads of the jobs in here: what they cost in memory, roughly. */
+  payloadBytes = 0;
   /** In order of acceptance. A finished job stays until its outcome is projected. */
   readonly jobs = new Map<JobId, JobRecord>();
   private readonly counts = new Map<TenantId, Counts>();
@@ -86,6 +88,9 @@ export class ShardState {
 
   /** Forgets a finished job whose outcome is projected. */
   forget(id: JobId): void {
+    const record = this.jobs.get(id);
+    if (record === undefined) return;
+    this.payloadBytes -= payloadBytesOf(record.envelope);
     this.jobs.delete(id);
   }
 
@@ -98,6 +103,7 @@ export class ShardState {
   private accept(envelope: JobEnvelope, seq: number): JobRecord {
     const record: JobRecord = { envelope, acceptedSeq: seq, state: QUEUED, shown: null };
     this.jobs.set(envelope.id, record);
+    this.payloadBytes += payloadBytesOf(envelope);
     this.count(envelope.tenant, QUEUED, 1);
     return record;
   }
@@ -121,3 +127,5 @@ export class ShardState {
     else this.counts.set(tenant, counts);
   }
 }
+
+const payloadBytesOf = ({ payload }: JobEnvelope): number => (payload.kind === 'inline' ? payload.bytes : 0);

@@ -80,7 +80,8 @@ const store = async (
   blobs: () => BlobStore | undefined,
 ): Promise<PayloadRef | undefined> => {
   const bytes = Buffer.from(JSON.stringify(payload), 'utf8');
-  if (bytes.byteLength <= INLINE_ARGUMENTS_BYTES_MAX) return { kind: 'inline', payload };
+  if (bytes.byteLength <= INLINE_ARGUMENTS_BYTES_MAX)
+    return { kind: 'inline', bytes: bytes.byteLength, payload };
   try {
     const blob = await blobs()?.put(bytes);
     return blob === undefined ? undefined : { kind: 'blob', blob };

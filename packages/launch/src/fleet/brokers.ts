@@ -75,6 +75,8 @@ export const planRedis = async (program: string, files: BrokerFiles): Promise<Re
     'bind 127.0.0.1',
     `dir ${folder}`,
     'save ""',
+    // A process that renames itself loses its environment, by which an interrupted run's processes are found.
+    'set-proc-title no',
     'appendonly no',
     'maxmemory 256mb',
     'maxmemory-policy allkeys-lru',
