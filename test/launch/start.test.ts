@@ -48,16 +48,19 @@ describe('npm start', () => {
     expect(inventory()).toEqual(before);
   });
 
-  it.each([['--once'], ['--swarm', '--once']])('%s %s runs the samples and leaves', async (...args) => {
-    const run = start(...args.filter((arg) => arg !== undefined));
-    expect(await run.ended).toBe(0);
-    expect(run.output()).toMatch(/step 5 of 5/);
-    expect(run.output()).toMatch(/500000500000/);
-    expect(run.output()).toMatch(/Node v\d+/);
-    expect(run.output()).toMatch(/hello fleet/);
-    expect(run.output()).toMatch(/All samples succeeded/);
-    expect(run.output()).not.toMatch(/ {4}at .*\.js/);
-  });
+  it.each([['--once'], ['--once', '--mode=oneshot'], ['--once', '--mode=process'], ['--swarm', '--once']])(
+    '%s %s runs the samples and leaves',
+    async (...args) => {
+      const run = start(...args.filter((arg) => arg !== undefined));
+      expect(await run.ended).toBe(0);
+      expect(run.output()).toMatch(/step 5 of 5/);
+      expect(run.output()).toMatch(/500000500000/);
+      expect(run.output()).toMatch(/Node v\d+/);
+      expect(run.output()).toMatch(/hello fleet/);
+      expect(run.output()).toMatch(/All samples succeeded/);
+      expect(run.output()).not.toMatch(/ {4}at .*\.js/);
+    },
+  );
 
   it('stays up until Ctrl-C, then leaves', async () => {
     const run = start();

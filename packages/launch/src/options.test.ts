@@ -9,6 +9,7 @@ describe('parseStart', () => {
       down: false,
       port: undefined,
       data: undefined,
+      mode: undefined,
     });
   });
 
@@ -27,6 +28,7 @@ describe('parseStart', () => {
     [['--port', 'x'], /not 'x'/],
     [['--down', '--once'], /--down goes with nothing else/],
     [['--swarm', '--data', 'd'], /--data is for the embedded fleet/],
+    [['--mode', 'magic'], /--mode must be one of warm, oneshot, process/],
     [['--wat'], /Unknown option '--wat'/],
     [['thing'], /thing/],
   ])('refuses %j in one line with the usage and exit code 2', (args, why) => {

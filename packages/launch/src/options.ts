@@ -1,5 +1,6 @@
 /** The command line of `npm start`. */
 import { parseArgs } from 'node:util';
+import type { ExecutionMode } from '@zerofleet/model';
 import { LaunchError, messageOf } from './errors.js';
 
 export interface StartOptions {
@@ -10,11 +11,15 @@ export interface StartOptions {
   /** Takes away everything that was ever made here. */
   readonly down: boolean;
   readonly port: number | undefined;
+  /** How jobs run; by default warm where a Docker engine answers, else process. */
+  readonly mode: ExecutionMode | undefined;
   readonly data: string | undefined;
 }
 
 export const START_USAGE =
-  'npm start -- [--once] [--port N] [--data DIR] | --swarm [--once] [--port N] | --down';
+  'npm start -- [--once] [--port N] [--data DIR] [--mode warm|oneshot|process] | --swarm [--once] [--port N] | --down';
+
+const MODES: readonly ExecutionMode[] = ['warm', 'oneshot', 'process'];
 
 /** The options in `args`. Throws LaunchError with exit code 2 and the usage. */
 export const parseStart = (args: readonly string[]): StartOptions => {
@@ -32,6 +37,7 @@ export const parseStart = (args: readonly string[]): StartOptions => {
         down: { type: 'boolean', default: false },
         port: { type: 'string' },
         data: { type: 'string' },
+        mode: { type: 'string' },
       },
     });
     const port = values.port === undefined ? undefined : Number(values.port);
@@ -40,7 +46,12 @@ export const parseStart = (args: readonly string[]): StartOptions => {
     if (values.down && args.length > 1) return refuse('--down goes with nothing else');
     if (values.swarm && values.data !== undefined)
       return refuse('--data is for the embedded fleet; a Swarm keeps data in a volume');
-    return { swarm: values.swarm, once: values.once, down: values.down, port, data: values.data };
+    const mode = values.mode as ExecutionMode | undefined;
+    if (mode !== undefined && !MODES.includes(mode))
+      return refuse(`--mode must be one of ${MODES.join(', ')}, not '${mode}'`);
+    if (values.swarm && mode !== undefined)
+      return refuse('--mode is for the embedded fleet; a Swarm runs warm');
+    return { swarm: values.swarm, once: values.once, down: values.down, port, data: values.data, mode };
   } catch (error) {
     if (error instanceof LaunchError) throw error;
     return refuse(messageOf(error).replace(/\. .*/s, ''));

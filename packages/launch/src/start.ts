@@ -37,6 +37,7 @@ const startHere = async (session: Session, options: StartOptions): Promise<numbe
     ...(kept === undefined ? {} : { keys: [{ tenant: TENANT, apiKey: kept }] }),
     ...(options.port === undefined ? {} : { port: options.port }),
     ...(options.data === undefined ? {} : { data: options.data }),
+    ...(options.mode === undefined ? {} : { mode: options.mode }),
   });
   const synced = fleet.nats.synced
     ? 'every acceptance is on disk before it is answered'
@@ -66,7 +67,7 @@ const show = async (fleet: Fleet, session: Session, options: StartOptions): Prom
   writeSecret(DEMO_KEY, `${fleet.apiKey}\n`);
   session.check();
   const failed = await runSamples(fleet, session.signal);
-  say(failed === 0 ? '\nAll samples succeeded.' : `\n${failed} samples failed.`);
+  say(failed === 0 ? '\nAll samples succeeded.' : `\n${failed} of the samples failed.`);
   if (!options.once) sayNext(fleet);
   return failed;
 };

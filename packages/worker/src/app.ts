@@ -48,8 +48,8 @@ const engineOf = (config: WorkerConfig, boot: ReturnType<typeof newBootId>, log:
     });
   const isRoot = process.getuid?.() === 0;
   log.warn({ ownUser: isRoot }, 'process_mode_isolates_little');
-  const { runnerDir, scratchDir, uidBase } = config;
-  return new ProcessEngine({ runnerDir, scratchDir, uidBase: isRoot ? uidBase : undefined });
+  const { runnerDir, python, scratchDir, uidBase } = config;
+  return new ProcessEngine({ runnerDir, python, scratchDir, uidBase: isRoot ? uidBase : undefined });
 };
 
 /** Builds the worker from `env`. Throws ConfigError. */

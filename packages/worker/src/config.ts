@@ -26,6 +26,7 @@ export interface WorkerConfig extends CommonConfig, NatsConfig {
   reuseIdleMs: number;
   reuseAgeMs: number;
   runnerDir: string;
+  python: string;
   scratchDir: string;
   uidBase: number;
   drainMs: number;
@@ -123,6 +124,12 @@ const schema: ConfigSchema<WorkerConfig> = {
     format: String,
     default: '',
     env: 'ZF_RUNNER_DIR',
+  },
+  python: {
+    doc: 'Python that runs the runner, for mode process; the users that jobs run as must be able to read it',
+    format: 'required',
+    default: 'python3',
+    env: 'ZF_PYTHON',
   },
   scratchDir: {
     doc: 'Folder for work directories, for mode process',

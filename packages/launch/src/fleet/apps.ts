@@ -10,6 +10,8 @@ const READY_MS = 60_000;
 
 export interface AppsPlan {
   readonly mode: ExecutionMode;
+  /** Python that the users of jobs can read; set in mode `process`. */
+  readonly python: string | undefined;
   /** The tool image's reference. */
   readonly image: string;
   readonly folder: string;
@@ -95,6 +97,7 @@ const natsEnv = (plan: AppsPlan): NodeJS.ProcessEnv => ({
 
 const processEnv = (plan: AppsPlan): NodeJS.ProcessEnv => ({
   ZF_RUNNER_DIR: RUNNER,
+  ZF_PYTHON: plan.python ?? 'python3',
   ZF_SCRATCH_DIR: ensureFolder(join(plan.folder, 'scratch')),
 });
 

@@ -8,7 +8,7 @@ import { whyNoEngine } from '../host/engine.js';
 import { engineAnswers } from '../host/docker.js';
 import { ensureNats } from '../host/nats.js';
 import { LAUNCH_ID } from '../host/processes.js';
-import { ensurePython } from '../host/python.js';
+import { ensureJobPython } from '../host/python.js';
 import { ensureRedis } from '../host/redis.js';
 import { ensureImages, referenceOf } from '../images/build.js';
 import { newApiKey, newPassword, tenantsFile, writeSecret, type TenantKey } from '../keys.js';
@@ -74,7 +74,7 @@ export const startEmbedded = async (
   const report = options.report ?? ((line: string) => say(`  ${line}`));
   const nats = await step('NATS server', () => ensureNats());
   const redis = await step('Redis server', () => ensureRedis());
-  if (mode === 'process') await ensurePython();
+  const python = mode === 'process' ? await ensureJobPython() : undefined;
   const images = mode === 'process' ? undefined : await ensureImages(session, ['base-node', 'tools']);
   const image = images === undefined ? 'tools' : referenceOf(images, 'tools');
   const folder = makeFolder(session, options.data);
@@ -97,6 +97,7 @@ export const startEmbedded = async (
   const brokerName = `embedded-${session.launchId}`;
   const apps = planApps({
     mode,
+    python,
     image,
     folder,
     logs,

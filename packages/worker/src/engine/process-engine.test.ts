@@ -1,5 +1,5 @@
 /** Runners as subprocesses: the real runner, its folders, its end. */
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -19,9 +19,10 @@ const quiet = { started: () => undefined, output: () => undefined };
 let scratchDir: string;
 
 /** Jobs run as the test's own user: as root the runner would end every process of the job's user on this machine. */
-const newEngine = (): ProcessEngine => new ProcessEngine({ runnerDir, scratchDir, uidBase: undefined });
+const newEngine = (): ProcessEngine =>
+  new ProcessEngine({ python: 'python3', runnerDir, scratchDir, uidBase: undefined });
 
-describe.skipIf(!existsSync(runnerDir))('process engine', () => {
+describe('process engine', () => {
   beforeEach(() => {
     scratchDir = mkdtempSync(join(tmpdir(), 'zf-process-'));
   });

@@ -17,6 +17,7 @@ const HOME_PREFIX = 'runner-';
 
 export interface ProcessEngineOptions {
   readonly runnerDir: string;
+  readonly python: string;
   readonly scratchDir: string;
   /** First user id for jobs; undefined where the worker is not root and jobs run as the worker's own user. */
   readonly uidBase: number | undefined;
@@ -34,7 +35,7 @@ export class ProcessEngine implements ToolEngine {
   async open(): Promise<RunnerPipe> {
     const slot = this.takeSlot();
     const home = this.makeHome(slot);
-    const child = spawn('python3', this.argsFor(slot, home), {
+    const child = spawn(this.options.python, this.argsFor(slot, home), {
       stdio: ['pipe', 'pipe', 'pipe'],
       detached: true,
       cwd: home,
@@ -48,7 +49,7 @@ export class ProcessEngine implements ToolEngine {
       await started(child);
     } catch (error) {
       release();
-      throw new StartError(`python3 cannot be started: ${(error as Error).message}`);
+      throw new StartError(`${this.options.python} cannot be started: ${(error as Error).message}`);
     }
     return pipeOf(child, `process-${slot}`, release);
   }
