@@ -163,6 +163,7 @@ class Running implements Service {
 
   /** Drains: takes no more, hands back what has not run, lets the rest end within the grace. */
   async stop(): Promise<void> {
+    this.pool.drain();
     const drained = this.attempts.drain(this.drainMs);
     this.worker.say();
     await drained;

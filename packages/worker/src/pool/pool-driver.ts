@@ -92,7 +92,10 @@ export class PoolDriver {
   private readonly targets = new Map<string, Target>();
   private waiters: Waiter[] = [];
   private made = 0;
+  private draining = false;
   private closed = false;
+  /** Starts under way. */
+  private readonly opening = new Set<Promise<void>>();
   private stopTick: Cancel = () => undefined;
 
   constructor(options: PoolDriverOptions) {
@@ -105,13 +108,19 @@ export class PoolDriver {
     this.pump();
   }
 
-  /** Ends every container; resolves once they are gone. */
+  /** Starts nothing more for stock: only what jobs that are here already wait for. */
+  drain(): void {
+    this.draining = true;
+  }
+
+  /** Ends every container, also those that are just starting; resolves once they are gone. */
   async close(): Promise<void> {
     this.closed = true;
     this.stopTick();
     for (const waiter of this.waiters.splice(0)) waiter.settle({ kind: 'aborted' });
     const links = [...this.entries.values()].flatMap((entry) => entry.slot?.link ?? []);
     await Promise.all(links.map((link) => link.destroy()));
+    await Promise.all(this.opening);
   }
 
   /** A container for a job of `tenant`, when there is one (D2). */
@@ -211,18 +220,25 @@ export class PoolDriver {
     });
     const actions = planPool({
       containers: [...this.entries.values()],
-      targets: [...this.targets.values()],
+      targets: this.draining
+        ? [...this.targets.values()].map((target) => ({ ...target, stock: 0 }))
+        : [...this.targets.values()],
       waiting: this.waiters,
       policy: this.options.policy,
       nowMs: this.options.clock.nowMs(),
     });
     for (const action of actions) {
-      if (action.kind === 'start') void this.open(action.key);
+      if (action.kind === 'start') this.begin(action.key);
       else {
         const entry = this.entries.get(action.id);
         if (entry !== undefined) this.end(entry);
       }
     }
+  }
+
+  private begin(key: string): void {
+    const opening = this.open(key).finally(() => this.opening.delete(opening));
+    this.opening.add(opening);
   }
 
   private async open(key: string): Promise<void> {
