@@ -20,27 +20,24 @@ import type {
 } from '@zerofleet/model';
 import { poolKeyOf } from '@zerofleet/model';
 import {
-  decodeCommit,
-  encodeCommit,
-  LEDGER_VERSION,
   MESSAGES_VERSION,
-  type Commit,
   type Done,
   type DoneReply,
   type LedgerEvent,
   type OutcomeRecord,
   type Ready,
-  type RunJob,
 } from '@zerofleet/protocol';
 import { every, type Cancel, type Clock, type Logger } from '@zerofleet/runtime';
 import { FifoScheduler, type Candidate } from '@zerofleet/scheduler';
-import { CommitPipeline, commitId } from './commit-pipeline.js';
+import { CommitPipeline } from './commit-pipeline.js';
 import { Dispatcher } from './dispatcher.js';
+import { elect } from './election.js';
 import { Fleet, type Assigned, type WorkerEntry } from './fleet.js';
 import { Intake, type SubmitReply } from './intake.js';
 import { JobFeed } from './job-feed.js';
 import type { FleetView, JobSnapshot, LedgerPort, OutcomePort, TenantCounts, WorkerPort } from './ports.js';
 import { Projector } from './projector.js';
+import { runJob, snapshotOf, UNDEFINED_TOOL, workerLost } from './job-forms.js';
 import { ShardState, type JobRecord } from './shard-state.js';
 import { Silence } from './silence.js';
 
@@ -77,8 +74,6 @@ const TICK_MS = 500;
 const MISSING_READY_MAX = 3;
 /** The ledger is purged once this many messages could go. */
 const PURGE_MESSAGES_MIN = 512;
-/** Tries to be elected before this replica gives up and says so. */
-const ELECTION_TRIES_MAX = 20;
 /** Pause before a failed projection or a failed read of the ledger is tried again, in ms. */
 const RETRY_MS = 250;
 
@@ -107,7 +102,9 @@ export class Engine {
 
   /** Reads the ledger, is elected, takes over what runs. Throws when the ledger cannot be read or understood. */
   async start(): Promise<void> {
-    const tailSeq = await this.elect();
+    const { ledger, clock, leader } = this.options;
+    const onFinished = (id: JobId, seq: number): void => this.project(id, seq);
+    const tailSeq = await elect({ ledger, clock, leader, state: this.state, onFinished });
     const epoch = this.state.epoch;
     const pipeline = new CommitPipeline({
       ledger: this.options.ledger,
@@ -267,37 +264,6 @@ export class Engine {
   }
 
   // The reign
-
-  private async elect(): Promise<number> {
-    const { ledger, clock, leader } = this.options;
-    let tail = 0;
-    for (let tries = 0; tries < ELECTION_TRIES_MAX; tries += 1) {
-      tail = await ledger.read(tail + 1, (seq, bytes) => this.replay(seq, bytes));
-      const epoch = this.state.epoch + 1;
-      const elected: LedgerEvent = { kind: 'elected', epoch, leader };
-      const commit: Commit = { v: LEDGER_VERSION, epoch, batch: 0, atMs: clock.wallMs(), events: [elected] };
-      // Nothing else is in flight, so the sequence alone fences it.
-      const result = await ledger.append(encodeCommit(commit), commitId(epoch, leader, 0), {
-        lastSeq: tail,
-        lastId: null,
-      });
-      if (result.kind === 'stored') {
-        this.state.epoch = epoch;
-        return result.seq;
-      }
-      await new Promise<void>((resolve) => clock.after(RETRY_MS, resolve));
-    }
-    throw new Error(
-      `not elected in ${ELECTION_TRIES_MAX} tries: another replica keeps appending to the ledger`,
-    );
-  }
-
-  private replay(seq: number, bytes: Uint8Array): void {
-    const commit = decodeCommit(bytes);
-    if (!commit.ok) throw new Error(`ledger message ${seq} cannot be read by this release: ${commit.reason}`);
-    this.state.replay(commit.value, seq);
-    for (const event of commit.value.events) if (event.kind === 'finished') this.project(event.id, seq);
-  }
 
   /** Brings queue, fleet and promises in line with the fold. */
   private takeOver(): void {
@@ -537,34 +503,3 @@ export class Engine {
       this.endUnfinished(record, 'worker_lost');
   }
 }
-
-const snapshotOf = (record: JobRecord): JobSnapshot | undefined =>
-  record.shown === null ? undefined : { envelope: record.envelope, state: record.shown };
-
-const runJob = (envelope: JobEnvelope, attempt: number, tool: ToolDefinition): RunJob => ({
-  id: envelope.id,
-  attempt,
-  tenant: envelope.tenant,
-  tool: envelope.tool,
-  mode: envelope.decision.mode,
-  pool: tool.pool,
-  reuse: tool.reuse,
-  payload: envelope.payload,
-  timeoutMs: envelope.timeoutMs,
-  outputBytes: tool.limits.outputBytes,
-});
-
-const UNDEFINED_TOOL: Outcome = {
-  kind: 'failed',
-  failure: { code: 'start_failed', message: 'the tool is not defined in this release any more' },
-  report: null,
-};
-
-const workerLost = (attempts: number): Outcome => ({
-  kind: 'failed',
-  failure: {
-    code: 'worker_lost',
-    message: `the worker was lost and ${attempts} of ${attempts} attempts are spent`,
-  },
-  report: null,
-});
