@@ -90,7 +90,7 @@ const startBroker = async (): Promise<void> => {
   broker = spawn(process.execPath, [join(root, 'packages/engine-broker/dist/main.js')], {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: {
-      PATH: process.env['PATH'],
+      ...process.env,
       ZF_BROKER_SOCKET: join(folder, 'broker.sock'),
       ZF_BROKER_TOKEN_FILE: join(folder, 'token'),
       ZF_BROKER_IMAGES: image,
