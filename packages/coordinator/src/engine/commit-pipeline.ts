@@ -247,6 +247,8 @@ export class CommitPipeline {
     if (last < from - 1)
       return { kind: 'lost', reason: `the ledger ends at ${last}, ${from - 1} was acknowledged` };
     for (const { seq, bytes } of found) {
+      // Acknowledged already: an answer that came for a later batch waited for this one's.
+      if (seq <= this.storedSeq) continue;
       const commit = decodeCommit(bytes);
       const own = this.batches.find((batch) => batch.seq === seq);
       if (

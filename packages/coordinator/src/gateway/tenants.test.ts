@@ -1,0 +1,75 @@
+import { createHash } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterAll, describe, expect, it } from 'vitest';
+import { ConfigError } from '@zerofleet/runtime';
+import { TenantDirectory } from './tenants.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'zerofleet-tenants-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const hash = (key: string): string => createHash('sha256').update(key).digest('hex');
+const read = (content: unknown): TenantDirectory => {
+  const path = join(folder, 'tenants.json');
+  writeFileSync(path, typeof content === 'string' ? content : JSON.stringify(content));
+  return TenantDirectory.fromFile(path);
+};
+const TENANTS = {
+  tenants: [
+    {
+      id: 'ada',
+      keys: [
+        { name: 'old', sha256: hash('zf_1') },
+        { name: 'new', sha256: hash('zf_2') },
+      ],
+    },
+    { id: 'bob', keys: [{ name: 'one', sha256: hash('zf_3') }] },
+    { id: 'nobody', keys: [] },
+  ],
+};
+
+describe('the tenant directory', () => {
+  it('knows a tenant by each of its keys, whatever the case of the scheme', () => {
+    const directory = read(TENANTS);
+    expect(directory.authenticate('Bearer zf_1')).toBe('ada');
+    expect(directory.authenticate('bearer zf_2')).toBe('ada');
+    expect(directory.authenticate('BEARER zf_3')).toBe('bob');
+  });
+
+  it('knows nobody by anything else', () => {
+    const directory = read(TENANTS);
+    const hashes = TENANTS.tenants.flatMap((tenant) => tenant.keys.map((key) => key.sha256));
+    const odd = [undefined, '', 'zf_1', 'Bearer', 'Bearer ', 'Bearer  zf_1', 'Bearer zf_1 ', 'Basic zf_1'];
+    for (const header of [...odd, ...hashes.map((one) => `Bearer ${one}`)])
+      expect(directory.authenticate(header)).toBeUndefined();
+    fc.assert(
+      fc.property(fc.string(), (text) => {
+        fc.pre(!['zf_1', 'zf_2', 'zf_3'].includes(text));
+        expect(directory.authenticate(`Bearer ${text}`)).toBeUndefined();
+      }),
+    );
+  });
+
+  it.each([
+    ['a file that is not JSON', '{'],
+    ['another shape', { tenants: {} }],
+    ['a bad tenant id', { tenants: [{ id: 'Ada', keys: [] }] }],
+    ['a key instead of its hash', { tenants: [{ id: 'ada', keys: [{ name: 'k', sha256: 'zf_1' }] }] }],
+    [
+      'a key of two tenants',
+      {
+        tenants: ['ada', 'bob'].map((id) => ({ id, keys: [{ name: 'k', sha256: hash('zf_1') }] })),
+      },
+    ],
+  ])('does not start with %s', (_what, content) => {
+    expect(() => read(content)).toThrow(ConfigError);
+    expect(() => read(content)).toThrow(/^ZF_TENANTS_FILE[^\n]*$/);
+  });
+
+  it('says why a file cannot be read', () => {
+    expect(() => TenantDirectory.fromFile(join(folder, 'missing'))).toThrow(
+      'ZF_TENANTS_FILE cannot be read: ENOENT',
+    );
+  });
+});
