@@ -329,6 +329,7 @@ describe('recovery', () => {
         const server: Sent[] = [];
         let staged = 0;
         let answered = 0;
+        let turns = 0;
         const arrive = async (one: Sent, fateOf: 'stored' | 'lost' | 'unanswered'): Promise<void> => {
           const tailId = server.at(-1)?.id ?? commitId(EPOCH, 'me', 0);
           const fits = one.fence.lastSeq === TAIL + server.length && one.fence.lastId === tailId;
@@ -355,7 +356,8 @@ describe('recovery', () => {
           }
           await bench.pass();
         }
-        while (bench.pipeline.backlog > 0) {
+        while (bench.pipeline.backlog > 0 && bench.lost.length === 0) {
+          expect((turns += 1), 'the pipeline stands still').toBeLessThan(1_000);
           const next = bench.sent[answered];
           if (next === undefined) await bench.pass();
           else {
@@ -371,6 +373,7 @@ describe('recovery', () => {
         });
         expect(stored).toEqual(bench.done.map((n) => event(n)));
       }),
+      { numRuns: 300 },
     );
   });
 });

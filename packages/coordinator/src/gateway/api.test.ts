@@ -561,7 +561,7 @@ describe('jobs', () => {
     bench.addWorker();
     const { id } = await bench.submit();
     await bench.finish(id);
-    const job = bench.engine.find('ada' as TenantId, id as JobId) as JobSnapshot;
+    const job = bench.engine.find('ada' as TenantId, id) as JobSnapshot;
     bench.leading = false;
     bench.outcomes = () => ({ read: (tenant) => Promise.resolve(tenant === 'ada' ? job : undefined) });
     expect((await bench.call('GET', `/v1/jobs/${id}?wait=1s`)).json<JobView>().stage).toBe('succeeded');
