@@ -237,6 +237,21 @@ describe('recovery', () => {
     expect(bench.lost).toEqual([]);
   });
 
+  it('takes a batch for stored whose answer was lost and whose follower was acknowledged', async () => {
+    const bench = new Bench(2);
+    await bench.stage(1);
+    await bench.stage(2);
+    const found = [0, 1].map((n): [number, Uint8Array] => [TAIL + 1 + n, bench.bytesOf(n)]);
+    bench.tail = { last: TAIL + 2, found };
+    await bench.answer(0, UNKNOWN);
+    await bench.answer(1, 'stored');
+    expect(bench.done).toEqual([]);
+    await bench.pass();
+    expect(bench.done).toEqual([1, 2]);
+    expect(bench.lost).toEqual([]);
+    expect(bench.sent).toHaveLength(2);
+  });
+
   it('sends what is not there again: the same bytes, id and place', async () => {
     const bench = new Bench(2);
     await bench.stage(1);

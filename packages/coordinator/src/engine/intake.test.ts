@@ -1,0 +1,129 @@
+import { describe, expect, it } from 'vitest';
+import type { JobId } from '@zerofleet/model';
+import type { Clock } from '@zerofleet/runtime';
+import type { CommitPipeline } from './commit-pipeline.js';
+import { ACCEPT_WAIT_MS, Intake } from './intake.js';
+import type { JobSnapshot, LedgerPort } from './ports.js';
+
+const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+const ID = '0192f3a0-0000-7000-8000-000000000001' as JobId;
+const JOB = { envelope: { id: ID } } as JobSnapshot;
+const pipeline = (healthy = true, backlog = 0): CommitPipeline =>
+  ({ healthy, backlog }) as Partial<CommitPipeline> as CommitPipeline;
+
+interface Usage {
+  readonly bytes: number;
+  readonly maxBytes: number;
+}
+
+class Bench {
+  usage: () => Promise<Usage> = () => Promise.resolve({ bytes: 0, maxBytes: 100 });
+  asked = 0;
+  timer: { readonly delayMs: number; readonly fire: () => void; live: boolean } | undefined;
+  readonly intake: Intake;
+
+  constructor() {
+    const clock: Clock = {
+      nowMs: () => 0,
+      wallMs: () => 0,
+      after: (delayMs, fire) => {
+        const timer = { delayMs, fire, live: true };
+        this.timer = timer;
+        return () => {
+          timer.live = false;
+        };
+      },
+    };
+    const ledger = {
+      usage: () => {
+        this.asked += 1;
+        return this.usage();
+      },
+    } as Partial<LedgerPort> as LedgerPort;
+    this.intake = new Intake({ clock, ledger, queuedMax: 10, payloadBytesMax: 1_000 });
+  }
+
+  async fill(bytes: number): Promise<void> {
+    this.usage = () => Promise.resolve({ bytes, maxBytes: 100 });
+    this.intake.refreshUsage();
+    await settled();
+  }
+
+  get answer(): string | undefined {
+    return this.intake.check(pipeline(), 0, 0);
+  }
+}
+
+describe('intake', () => {
+  it('takes jobs up to its bounds of jobs and payload bytes', () => {
+    const { intake } = new Bench();
+    expect(intake.check(pipeline(), 9, 999)).toBeUndefined();
+    expect(intake.check(pipeline(), 10, 0)).toBe('queue_full');
+    expect(intake.check(pipeline(), 0, 1_000)).toBe('queue_full');
+  });
+
+  it('takes none while the ledger is in trouble or far behind', () => {
+    const { intake } = new Bench();
+    expect(intake.check(pipeline(false), 0, 0)).toBe('ledger_unavailable');
+    expect(intake.check(pipeline(true, 64), 0, 0)).toBeUndefined();
+    expect(intake.check(pipeline(true, 65), 0, 0)).toBe('ledger_unavailable');
+  });
+
+  it('stops above 80 % of the ledger and goes on below', async () => {
+    const bench = new Bench();
+    await bench.fill(80);
+    expect(bench.answer).toBeUndefined();
+    await bench.fill(81);
+    expect(bench.answer).toBe('ledger_full');
+    await bench.fill(79);
+    expect(bench.answer).toBeUndefined();
+  });
+
+  it('stays with its last answer when the next does not come, and asks again', async () => {
+    const bench = new Bench();
+    await bench.fill(90);
+    bench.usage = () => Promise.reject(new Error('away'));
+    bench.intake.refreshUsage();
+    await settled();
+    expect(bench.answer).toBe('ledger_full');
+    await bench.fill(10);
+    expect(bench.answer).toBeUndefined();
+  });
+
+  it('asks one question at a time', async () => {
+    const bench = new Bench();
+    let answer: (usage: Usage) => void = () => undefined;
+    bench.usage = () => new Promise((resolve) => (answer = resolve));
+    bench.intake.refreshUsage();
+    bench.intake.refreshUsage();
+    expect(bench.asked).toBe(1);
+    answer({ bytes: 1, maxBytes: 100 });
+    await settled();
+    bench.intake.refreshUsage();
+    expect(bench.asked).toBe(2);
+  });
+
+  it('answers with the stored job, and lets go of its timer', async () => {
+    const bench = new Bench();
+    let stored: (job: JobSnapshot) => void = () => undefined;
+    const waiting = bench.intake.wait(ID, (hear) => (stored = hear));
+    stored(JOB);
+    expect(await waiting).toEqual({ kind: 'accepted', job: JOB });
+    expect(bench.timer).toMatchObject({ delayMs: ACCEPT_WAIT_MS, live: false });
+  });
+
+  it('answers that it does not know after the wait, and does not change its mind', async () => {
+    const bench = new Bench();
+    let stored: (job: JobSnapshot) => void = () => undefined;
+    const waiting = bench.intake.wait(ID, (hear) => (stored = hear));
+    bench.timer?.fire();
+    stored(JOB);
+    expect(await waiting).toEqual({ kind: 'unknown', id: ID });
+  });
+
+  it('closed, sends everybody to another leader', () => {
+    const bench = new Bench();
+    bench.intake.close();
+    expect(bench.intake.check(pipeline(false), 0, 0)).toBe('no_leader');
+  });
+});
