@@ -22,6 +22,8 @@ describe("the coordinator's config", () => {
   it.each([
     ['ZF_API_PORT', '99999'],
     ['ZF_API_PORT', 'http'],
+    ['ZF_API_PORT', ''],
+    ['ZF_STREAM_REPLICAS', ''],
     ['ZF_QUEUED_MAX', '0'],
     ['ZF_QUEUED_MAX', '1.5'],
     ['ZF_EXECUTION_MODE', 'magic'],

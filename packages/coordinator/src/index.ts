@@ -1,6 +1,5 @@
 /** What others may build on: the engine with its ports, for the simulation, and the coordinator itself. */
 export * from './app.js';
-export * from './engine/commit-pipeline.js';
 export * from './engine/engine.js';
 export * from './engine/intake.js';
 export * from './engine/ports.js';

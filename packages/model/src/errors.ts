@@ -39,7 +39,6 @@ export const PROBLEMS = {
   body_too_large: { status: 413, title: 'The body is over the limit', exit: EXIT.usage },
   unauthorized: { status: 401, title: 'The API key is missing or not known', exit: EXIT.unauthorized },
   not_found: { status: 404, title: 'No such thing', exit: EXIT.notFound },
-  method_not_allowed: { status: 405, title: 'The method is not allowed here', exit: EXIT.usage },
   queue_full: { status: 503, title: 'The queue is full', exit: EXIT.unavailable },
   ledger_full: { status: 503, title: 'The ledger is full', exit: EXIT.unavailable },
   ledger_unavailable: { status: 503, title: 'The ledger cannot be reached', exit: EXIT.unavailable },

@@ -10,12 +10,15 @@ export class ConfigError extends Error {
   readonly code = 'config_invalid';
 }
 
+/** An empty text is no number: `${VAR:-}` in a stack file must not mean 0. */
+const toNumber = (text: string): number => (text.trim() === '' ? Number.NaN : Number(text));
+
 convict.addFormats({
-  port: { validate: (value: unknown) => expectInteger(value, 0, 65_535), coerce: Number },
-  count: { validate: (value: unknown) => expectInteger(value, 0, Number.MAX_SAFE_INTEGER), coerce: Number },
+  port: { validate: (value: unknown) => expectInteger(value, 0, 65_535), coerce: toNumber },
+  count: { validate: (value: unknown) => expectInteger(value, 0, Number.MAX_SAFE_INTEGER), coerce: toNumber },
   positive: {
     validate: (value: unknown) => expectInteger(value, 1, Number.MAX_SAFE_INTEGER),
-    coerce: Number,
+    coerce: toNumber,
   },
   shard: {
     validate: (value: unknown) => expectPattern(value, /^[a-z0-9]{1,16}$/, '1-16 characters of a-z 0-9'),

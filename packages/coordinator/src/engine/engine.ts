@@ -33,11 +33,11 @@ import { CommitPipeline } from './commit-pipeline.js';
 import { Dispatcher } from './dispatcher.js';
 import { elect } from './election.js';
 import { Fleet, type Assigned, type WorkerEntry } from './fleet.js';
-import { Intake, type SubmitReply } from './intake.js';
+import { ACCEPT_WAIT_MS, Intake, type SubmitReply } from './intake.js';
 import { JobFeed } from './job-feed.js';
 import type { FleetView, JobSnapshot, LedgerPort, OutcomePort, TenantCounts, WorkerPort } from './ports.js';
 import { Projector } from './projector.js';
-import { runJob, snapshotOf, UNDEFINED_TOOL, workerLost } from './job-forms.js';
+import { isCancelled, runJob, snapshotOf, UNDEFINED_TOOL, workerLost } from './job-forms.js';
 import { ShardState, type JobRecord } from './shard-state.js';
 import { Silence } from './silence.js';
 
@@ -196,7 +196,10 @@ export class Engine {
     });
   }
 
-  /** Ends a job: a queued one at once, a running one as soon as its worker can. Resolves after the commit. */
+  /**
+   * Ends a job: a queued one at once, a running one as soon as its worker can. Resolves once the cancel, or the end that
+   * came before it, is committed; `unavailable` after ACCEPT_WAIT_MS, and then to ask again is harmless.
+   */
   cancel(tenant: TenantId, id: JobId): Promise<CancelReply> {
     const record = this.state.jobs.get(id);
     const finished = this.feed.recent(id);
@@ -204,20 +207,29 @@ export class Engine {
     if (record === undefined || record.shown === null || record.envelope.tenant !== tenant)
       return Promise.resolve({ kind: 'unknown' });
     if (!this.healthy) return Promise.resolve({ kind: 'unavailable' });
+    const { state } = record;
+    if (state.kind === 'queued') {
+      this.scheduler.remove(id);
+      this.finish(record, state.attemptsStarted, { kind: 'cancelled', report: null });
+    } else if (state.kind === 'running' && !state.cancelRequested) {
+      this.commit({ kind: 'cancel_requested', id }, () => this.stopAttempt(record, 'cancel'));
+    }
+    return this.cancelCommitted(record);
+  }
+
+  private cancelCommitted(record: JobRecord): Promise<CancelReply> {
+    const now = snapshotOf(record);
+    if (now !== undefined && isCancelled(now)) return Promise.resolve({ kind: 'cancelled', job: now });
     return new Promise((resolve) => {
-      const after = (job: JobSnapshot): void => resolve({ kind: 'cancelled', job });
-      const { state } = record;
-      if (state.kind === 'queued') {
-        this.scheduler.remove(id);
-        this.finish(record, state.attemptsStarted, { kind: 'cancelled', report: null }, after);
-      } else if (state.kind === 'running' && !state.cancelRequested) {
-        this.commit({ kind: 'cancel_requested', id }, (snapshot) => {
-          this.stopAttempt(record, 'cancel');
-          after(snapshot);
-        });
-      } else {
-        after({ envelope: record.envelope, state: record.shown ?? state });
-      }
+      const settle = (reply: CancelReply): void => {
+        unlisten();
+        stopWaiting();
+        resolve(reply);
+      };
+      const unlisten = this.feed.listen(record.envelope.id, (job) => {
+        if (isCancelled(job)) settle({ kind: 'cancelled', job });
+      });
+      const stopWaiting = this.options.clock.after(ACCEPT_WAIT_MS, () => settle({ kind: 'unavailable' }));
     });
   }
 

@@ -7,6 +7,10 @@ import type { JobRecord } from './shard-state.js';
 export const snapshotOf = (record: JobRecord): JobSnapshot | undefined =>
   record.shown === null ? undefined : { envelope: record.envelope, state: record.shown };
 
+/** Whether a cancel of the job is committed, or can change nothing any more. */
+export const isCancelled = ({ state }: JobSnapshot): boolean =>
+  state.kind === 'finished' || (state.kind === 'running' && state.cancelRequested);
+
 export const runJob = (envelope: JobEnvelope, attempt: number, tool: ToolDefinition): RunJob => ({
   id: envelope.id,
   attempt,

@@ -105,16 +105,25 @@ const isInside = (path: string): boolean =>
 
 const isBase64 = (text: string): boolean => /^[A-Za-z0-9+/]*={0,2}$/.test(text) && text.length % 4 === 0;
 
+/** Every folder that a relative path lies in. */
+const foldersAbove = (path: string): string[] =>
+  [...path.matchAll(/\//g)].map((slash) => path.slice(0, slash.index));
+
 const checkFiles = (files: readonly InputFile[]): Refusal | undefined => {
   const seen = new Set<string>();
+  const folders = new Set<string>();
   for (const [index, file] of files.entries()) {
     const wrong = (what: string): Refusal => ({
       code: 'invalid_request',
-      detail: `files[${index}]: ${what}`,
+      detail: `files[${index}]: ${what}.`,
       errors: [{ path: `/files/${index}`, message: what }],
     });
     if (!isInside(file.path)) return wrong('the path must be relative and stay inside the work directory');
     if (seen.has(file.path)) return wrong('the path is there twice');
+    const above = foldersAbove(file.path);
+    if (folders.has(file.path) || above.some((folder) => seen.has(folder)))
+      return wrong('the path is a file and a folder of files at once');
+    for (const folder of above) folders.add(folder);
     if (file.encoding === 'base64' && !isBase64(file.data)) return wrong('the data is not base64');
     seen.add(file.path);
   }

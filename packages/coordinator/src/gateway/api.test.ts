@@ -330,6 +330,14 @@ describe('refusals', () => {
     ['invalid_request', { ...JOB, timeoutMs: '5' }],
     ['invalid_request', { ...JOB, timeoutMs: 60_001 }],
     ['invalid_request', { ...JOB, files: [{ path: '../x', encoding: 'utf8', data: '' }] }],
+    [
+      'invalid_request',
+      { ...JOB, files: ['a', 'a/b'].map((path) => ({ path, encoding: 'utf8', data: '' })) },
+    ],
+    [
+      'invalid_request',
+      { ...JOB, files: ['a/b/c', 'a/b'].map((path) => ({ path, encoding: 'utf8', data: '' })) },
+    ],
     ['unknown_tool', { tool: 'teleport' }],
     ['invalid_arguments', { tool: 'echo', arguments: {} }],
     ['invalid_arguments', { tool: 'echo', arguments: { text: 'hi', colour: 'red' } }],
@@ -383,6 +391,23 @@ describe('refusals', () => {
       expect(bench.ledger.messages).toHaveLength(before);
     },
   );
+
+  it('not_found: a path that cannot be read or is too long, but only with a key', async () => {
+    await open();
+    for (const url of ['/v1/jobs/%zz', `/v1/jobs/${'a'.repeat(300)}`, '/v1/tools/%']) {
+      expectRefusal(await bench.call('GET', url), 'not_found', undefined);
+      expectRefusal(await bench.call('GET', url, { key: '' }), 'unauthorized', undefined);
+    }
+  });
+
+  it('not_found: a method that a path does not know, HEAD among them', async () => {
+    await open();
+    const { id } = await bench.submit();
+    expectRefusal(await bench.call('DELETE', `/v1/jobs/${id}`), 'not_found', undefined);
+    const headers = { authorization: `Bearer ${KEYS.ada}` };
+    const head = await bench.server.inject({ method: 'HEAD', url: `/v1/jobs/${id}/events`, headers });
+    expect(head.statusCode).toBe(404);
+  });
 
   it('no_leader while another replica leads, ledger_unavailable while NATS is away', async () => {
     await open();
@@ -554,6 +579,55 @@ describe('jobs', () => {
       error: null,
     });
     expect(bench.runs.map((run) => run.id)).toEqual([other.id]);
+  });
+
+  it('answer every cancel only once it is committed', async () => {
+    await open();
+    bench.addWorker();
+    const { id } = await bench.submit();
+    await until(() => bench.runs.length === 1);
+    const before = bench.ledger.messages.length;
+    bench.ledger.away = true;
+    let answered = 0;
+    const ask = async (): Promise<LightMyRequestResponse> => {
+      const answer = await bench.call('POST', `/v1/jobs/${id}/cancel`);
+      answered += 1;
+      return answer;
+    };
+    // Both are staged while the engine does not know yet that its ledger is away.
+    const first = bench.engine.cancel('ada' as TenantId, id);
+    const second = bench.engine.cancel('ada' as TenantId, id);
+    let early = 0;
+    for (const cancel of [first, second]) void cancel.then(() => (early += 1));
+    await until(() => !bench.engine.healthy);
+    expect(early).toBe(0);
+    expectRefusal(await ask(), 'ledger_unavailable', '1');
+    expect(bench.ledger.messages).toHaveLength(before);
+    bench.ledger.away = false;
+    await bench.clock.advance(1_000);
+    expect(await first).toMatchObject({ kind: 'cancelled', job: { state: { cancelRequested: true } } });
+    expect(await second).toMatchObject({ kind: 'cancelled', job: { state: { cancelRequested: true } } });
+    expect((await ask()).json()).toMatchObject({ stage: 'running', cancelRequested: true });
+    expect(answered).toBe(2);
+  });
+
+  it('do not keep a cancel waiting for ever while the ledger is away', async () => {
+    await open();
+    const { id } = await bench.submit();
+    bench.ledger.away = true;
+    const asked = bench.call('POST', `/v1/jobs/${id}/cancel`);
+    await until(() => !bench.engine.healthy);
+    await bench.clock.advance(ACCEPT_WAIT_MS);
+    const problem = expectRefusal(await asked, 'ledger_unavailable', '1');
+    expect(problem.detail).toContain('harmless');
+  });
+
+  it('are cancelled also by a client that names a type for the body it does not send', async () => {
+    await open();
+    const { id } = await bench.submit();
+    const headers = { 'content-type': 'application/json' };
+    const answer = await bench.call('POST', `/v1/jobs/${id}/cancel`, { headers });
+    expect(answer.json()).toMatchObject({ stage: 'cancelled' });
   });
 
   it('are read from the outcomes when the engine has forgotten them', async () => {

@@ -43,6 +43,8 @@ export const addRoutes = (server: FastifyInstance, options: RouteOptions): void 
   server.get('/v1/status', (request) => options.shard.status(request.tenant));
 };
 
+const NOT_CANCELLED = 'The cancel is not confirmed. Send it again: a second one is harmless.';
+
 class Routes {
   private readonly options: RouteOptions;
   private waiters = 0;
@@ -96,13 +98,12 @@ class Routes {
     const id = idOf(request);
     const engine = this.options.shard.engine();
     if (id === undefined) return refuse(reply, NO_SUCH_JOB);
-    if (engine === undefined)
-      return refuse(reply, { ...notTaken('no_leader'), detail: 'The cancel was not taken. Try again.' });
+    if (engine === undefined) return refuse(reply, { ...notTaken('no_leader'), detail: NOT_CANCELLED });
     const answer = await engine.cancel(request.tenant, id);
     if (answer.kind === 'unavailable')
       return refuse(reply, {
         ...notTaken('ledger_unavailable'),
-        detail: 'The cancel was not taken. Try again.',
+        detail: NOT_CANCELLED,
       });
     if (answer.kind === 'cancelled') return this.acknowledge(request, reply, answer.job, 0);
     // Not live here: finished long ago, or not there at all.

@@ -30,8 +30,15 @@ export const newApiServer = (directory: TenantDirectory, log: Logger): FastifyIn
     forceCloseConnections: true,
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false, allErrors: false } },
     routerOptions: { maxParamLength: 128 },
+    exposeHeadRoutes: false,
+    frameworkErrors: (_error, request, reply) => {
+      // A path that cannot even be read: the key comes first here too (H1).
+      const known = directory.authenticate(request.headers.authorization) !== undefined;
+      refuse(reply, known ? BAD_PATH : UNAUTHORIZED);
+    },
   });
   server.removeContentTypeParser('text/plain');
+  takeEmptyBodies(server);
   server.decorateRequest('tenant');
   server.addHook('onRequest', (request, reply, next) => {
     const tenant = directory.authenticate(request.headers.authorization);
@@ -50,6 +57,18 @@ export const newApiServer = (directory: TenantDirectory, log: Logger): FastifyIn
     }),
   );
   return server;
+};
+
+const BAD_PATH: Refusal = { code: 'not_found', detail: 'The path cannot be read, or is too long.' };
+
+/** HTTP clients name JSON as the type of a body that they do not send; only a route that takes one may mind. */
+const takeEmptyBodies = (server: FastifyInstance): void => {
+  const parse = server.getDefaultJsonParser('error', 'error');
+  server.removeContentTypeParser('application/json');
+  server.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (body === '' && request.routeOptions.schema?.body === undefined) done(null, undefined);
+    else void parse(request, String(body), done);
+  });
 };
 
 const answerError = (

@@ -69,6 +69,12 @@ describe('a wait', () => {
     expect(feed.size).toBe(0);
   });
 
+  it('holds no place for a caller who hung up before', async () => {
+    const feed = new JobFeed();
+    expect(await waitForEnd(feed, QUEUED, WAIT_MS_MAX, AbortSignal.abort())).toBe(QUEUED);
+    expect(feed.size).toBe(0);
+  });
+
   it('ends at once for a job that has ended meanwhile', async () => {
     const feed = new JobFeed();
     feed.publish(ENDED);

@@ -23,7 +23,7 @@ export const waitForEnd = (
 ): Promise<JobSnapshot> => {
   const id: JobId = job.envelope.id;
   const known = feed.recent(id) ?? job;
-  if (waitMs === 0 || FINAL_STAGES.has(stageOf(known))) return Promise.resolve(known);
+  if (waitMs === 0 || signal.aborted || FINAL_STAGES.has(stageOf(known))) return Promise.resolve(known);
   return new Promise((resolve) => {
     let newest = known;
     const end = (): void => {
