@@ -20,6 +20,8 @@ export const EXIT = {
   cancelled: 6,
   /** The job ran into its time limit. */
   timedOut: 7,
+  /** The job was not started by its deadline. */
+  expired: 8,
   /** A bug or broken environment. */
   internal: 70,
 } as const;
@@ -39,6 +41,18 @@ export const PROBLEMS = {
   body_too_large: { status: 413, title: 'The body is over the limit', exit: EXIT.usage },
   unauthorized: { status: 401, title: 'The API key is missing or not known', exit: EXIT.unauthorized },
   not_found: { status: 404, title: 'No such thing', exit: EXIT.notFound },
+  idempotency_conflict: {
+    status: 409,
+    title: 'The idempotency key was used with another body',
+    exit: EXIT.usage,
+  },
+  index_rebuilding: {
+    status: 503,
+    title: 'The index of finished jobs is being rebuilt',
+    exit: EXIT.unavailable,
+  },
+  upgrading: { status: 503, title: 'The fleet is between two releases', exit: EXIT.unavailable },
+  blobs_full: { status: 503, title: 'The blob store is full', exit: EXIT.unavailable },
   queue_full: { status: 503, title: 'The queue is full', exit: EXIT.unavailable },
   ledger_full: { status: 503, title: 'The ledger is full', exit: EXIT.unavailable },
   ledger_unavailable: { status: 503, title: 'The ledger cannot be reached', exit: EXIT.unavailable },

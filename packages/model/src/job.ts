@@ -46,22 +46,73 @@ export type PayloadRef =
     }
   | { readonly kind: 'blob'; readonly blob: BlobRef };
 
-/** Everything about a job that is fixed at acceptance. */
-export interface JobEnvelope {
-  readonly id: JobId;
+/** Which failures of a tool are tried again, and after which pause: exponential with full jitter. */
+export interface RetryPolicy {
+  readonly on: readonly RetryCause[];
+  /** Upper bound of the first pause, in ms; it doubles with every attempt spent. */
+  readonly baseMs: number;
+  /** Upper bound of any pause, in ms. */
+  readonly capMs: number;
+}
+
+/** What a retry policy may name: the ends of an attempt that may go better next time. */
+export type RetryCause = 'tool_error' | 'killed' | 'container_lost' | 'start_failed' | 'timed_out';
+
+/** What few jobs have. Each is absent where it was not asked for. */
+export interface JobExtras {
+  readonly session?: string;
+  /** Not started before this, Unix ms. */
+  readonly runAtMs?: number;
+  /** Ends as `expired` when it was not started by then, Unix ms. */
+  readonly deadlineAtMs?: number;
+  readonly retry?: RetryPolicy;
+  /** The tenant's Idempotency-Key, and a hash of what was submitted with it. */
+  readonly idempotency?: { readonly key: string; readonly hash: string };
+  /** The dead letter that this job repeats. */
+  readonly redriveOf?: JobId;
+}
+
+/** What many jobs have in common, shared between them in memory and in the ledger. */
+export interface JobTemplate {
   readonly tenant: TenantId;
   readonly tool: ToolName;
   readonly toolVersion: number;
   readonly class: PriorityClass;
-  readonly session: string | null;
   readonly decision: Decision;
+}
+
+/** A job as the ledger and the fold keep it: what it shares with others is one object for all of them. */
+export interface StoredJob {
+  readonly id: JobId;
+  readonly template: JobTemplate;
+  readonly timeoutMs: number;
+  readonly maxAttempts: number;
+  readonly acceptedAtMs: number;
+  readonly extras: JobExtras | null;
   readonly payload: PayloadRef;
+}
+
+/** Everything about a job but what its tool is called with: fixed at acceptance. */
+export interface JobHead extends JobTemplate {
+  readonly id: JobId;
   /** Execution time of one attempt, at most. */
   readonly timeoutMs: number;
   readonly maxAttempts: number;
   /** Leader's wall clock at acceptance, Unix ms: for people, never for ordering. */
   readonly acceptedAtMs: number;
+  readonly extras: JobExtras | null;
 }
+
+/** A job whole. */
+export interface JobEnvelope extends JobHead {
+  readonly payload: PayloadRef;
+}
+
+/** The head of a stored job, flat. */
+export const headOf = (job: Omit<StoredJob, 'payload'>): JobHead => {
+  const { id, template, timeoutMs, maxAttempts, acceptedAtMs, extras } = job;
+  return { id, ...template, timeoutMs, maxAttempts, acceptedAtMs, extras };
+};
 
 /** Where an attempt runs. */
 export interface Assignment {
@@ -77,6 +128,8 @@ export type JobState =
       readonly attemptsStarted: number;
       /** Attempts that may have run; one handed back before anything of it ran does not count against maxAttempts. */
       readonly attemptsSpent: number;
+      /** Not started before this, Unix ms; null: at any time. */
+      readonly dueAtMs: number | null;
     }
   | {
       readonly kind: 'running';
@@ -98,12 +151,18 @@ export type JobState =
 
 export type JobStateKind = JobState['kind'];
 
-/** `worker_lost`: the attempt may have run. `handed_back`: nothing of it ran. */
-export type RequeueReason = 'worker_lost' | 'handed_back';
+/** `worker_lost`: the attempt may have run. `handed_back`: nothing of it ran. `retry`: it failed, and its policy says again. */
+export type RequeueReason = 'worker_lost' | 'handed_back' | 'retry';
 
 export type JobEvent =
   | { readonly kind: 'started'; readonly assignment: Assignment; readonly atMs: number }
-  | { readonly kind: 'requeued'; readonly attempt: Attempt; readonly reason: RequeueReason }
+  | {
+      readonly kind: 'requeued';
+      readonly attempt: Attempt;
+      readonly reason: RequeueReason;
+      /** When it may start again, Unix ms; null: at any time. */
+      readonly dueAtMs: number | null;
+    }
   | { readonly kind: 'cancel_requested' }
   | {
       readonly kind: 'finished';
@@ -121,7 +180,11 @@ export class IllegalTransition extends Error {
 }
 
 /** A job's first state. */
-export const QUEUED: JobState = { kind: 'queued', attemptsStarted: 0, attemptsSpent: 0 };
+export const QUEUED: JobState = { kind: 'queued', attemptsStarted: 0, attemptsSpent: 0, dueAtMs: null };
+
+/** The first state of a job with these extras. */
+export const firstState = (extras: JobExtras | null): JobState =>
+  extras?.runAtMs === undefined ? QUEUED : { ...QUEUED, dueAtMs: extras.runAtMs };
 
 /** The state after `event`. Throws IllegalTransition where J1-J3 forbid it. */
 export const transitionJob = (state: JobState, event: JobEvent): JobState => {
@@ -178,6 +241,7 @@ const fromRunning = (state: StateOf<'running'>, event: JobEvent): JobState => {
         kind: 'queued',
         attemptsStarted: attempt,
         attemptsSpent: state.attemptsSpent - (event.reason === 'handed_back' ? 1 : 0),
+        dueAtMs: event.dueAtMs,
       };
     case 'cancel_requested':
       return { ...state, cancelRequested: true };

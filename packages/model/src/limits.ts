@@ -3,8 +3,8 @@
  * relations between limits are checked by limits.test.ts.
  */
 
-/** Jobs in one group commit, at most. */
-export const COMMIT_JOBS_MAX = 256;
+/** Events in one group commit, at most: 256 jobs that start as they are accepted. */
+export const COMMIT_EVENTS_MAX = 512;
 /** Bytes of one group commit, at most (NATS refuses payloads above 1 MiB by default). */
 export const COMMIT_BYTES_MAX = 512 * 1024;
 /** Arguments and input files above this go to a blob before acceptance. */
@@ -31,3 +31,11 @@ export const ATTEMPTS_MAX = 10;
 export const ATTEMPTS_DEFAULT = 3;
 /** Jobs in one `run` message. */
 export const RUN_BATCH_MAX = 32;
+/** An Idempotency-Key, in characters. */
+export const IDEMPOTENCY_KEY_MAX = 255;
+/** How long an idempotency key names its job, in ms. */
+export const IDEMPOTENCY_MS = 24 * 3_600_000;
+/** How far ahead a job may be due, in ms. */
+export const RUN_AHEAD_MS_MAX = 366 * 24 * 3_600_000;
+/** A retry's pause, at most, in ms. */
+export const RETRY_PAUSE_MS_MAX = 24 * 3_600_000;

@@ -67,6 +67,8 @@ export type Outcome =
   | { readonly kind: 'succeeded'; readonly report: AttemptReport }
   | { readonly kind: 'failed'; readonly failure: Failure; readonly report: AttemptReport | null }
   | { readonly kind: 'timed_out'; readonly report: AttemptReport | null }
+  /** Not started by its deadline. */
+  | { readonly kind: 'expired'; readonly report: null }
   | { readonly kind: 'cancelled'; readonly report: AttemptReport | null };
 
 export type OutcomeKind = Outcome['kind'];

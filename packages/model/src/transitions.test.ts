@@ -21,7 +21,7 @@ const assignment = (attempt: number) =>
   ({ attempt, epoch: 1, worker: 'w1' as WorkerId, boot: 'b' as BootId }) as const;
 
 const JOB_STATES = {
-  queued: { kind: 'queued', attemptsStarted: 1, attemptsSpent: 1 },
+  queued: { kind: 'queued', attemptsStarted: 1, attemptsSpent: 1, dueAtMs: null },
   running: {
     kind: 'running',
     assignment: assignment(2),
@@ -36,11 +36,11 @@ const JOB_EVENTS = {
   'started 1': { kind: 'started', assignment: assignment(1), atMs: 7 },
   'started 2': { kind: 'started', assignment: assignment(2), atMs: 7 },
   'started 3': { kind: 'started', assignment: assignment(3), atMs: 7 },
-  'lost 1': { kind: 'requeued', attempt: 1, reason: 'worker_lost' },
-  'lost 2': { kind: 'requeued', attempt: 2, reason: 'worker_lost' },
-  'lost 3': { kind: 'requeued', attempt: 3, reason: 'worker_lost' },
-  'handed back 1': { kind: 'requeued', attempt: 1, reason: 'handed_back' },
-  'handed back 2': { kind: 'requeued', attempt: 2, reason: 'handed_back' },
+  'lost 1': { kind: 'requeued', attempt: 1, reason: 'worker_lost', dueAtMs: null },
+  'lost 2': { kind: 'requeued', attempt: 2, reason: 'worker_lost', dueAtMs: null },
+  'lost 3': { kind: 'requeued', attempt: 3, reason: 'worker_lost', dueAtMs: null },
+  'handed back 1': { kind: 'requeued', attempt: 1, reason: 'handed_back', dueAtMs: null },
+  'handed back 2': { kind: 'requeued', attempt: 2, reason: 'handed_back', dueAtMs: null },
   'cancel requested': { kind: 'cancel_requested' },
   'finished 0': { kind: 'finished', attempt: 0, outcome: OUTCOME, atMs: 9 },
   'finished 1': { kind: 'finished', attempt: 1, outcome: OUTCOME, atMs: 9 },
@@ -54,8 +54,8 @@ const JOB_TABLE: Record<keyof typeof JOB_STATES, Partial<Record<keyof typeof JOB
     'finished 1': { ...JOB_STATES.finished, attempt: 1, startedAtMs: null },
   },
   running: {
-    'lost 2': { kind: 'queued', attemptsStarted: 2, attemptsSpent: 2 },
-    'handed back 2': { kind: 'queued', attemptsStarted: 2, attemptsSpent: 1 },
+    'lost 2': { kind: 'queued', attemptsStarted: 2, attemptsSpent: 2, dueAtMs: null },
+    'handed back 2': { kind: 'queued', attemptsStarted: 2, attemptsSpent: 1, dueAtMs: null },
     'cancel requested': { ...JOB_STATES.running, cancelRequested: true },
     'finished 2': JOB_STATES.finished,
   },

@@ -1,5 +1,12 @@
 /** The tenant API's shapes: what POST /v1/jobs takes and what every answer holds. docs/api.md explains them to readers. */
-import { ATTEMPTS_MAX, INPUT_FILES_MAX, type JsonObject, type Refusal } from '@zerofleet/model';
+import {
+  ATTEMPTS_MAX,
+  INPUT_FILES_MAX,
+  RETRY_PAUSE_MS_MAX,
+  RUN_AHEAD_MS_MAX,
+  type JsonObject,
+  type Refusal,
+} from '@zerofleet/model';
 import { PROBLEMS } from '@zerofleet/model';
 import { Type, type Static } from 'typebox';
 import {
@@ -10,6 +17,7 @@ import {
   JsonObjectShape,
   JsonShape,
   OutputChunkShape,
+  RetryCauseShape,
 } from './shapes.js';
 
 /** Body of POST /v1/jobs. */
@@ -33,18 +41,60 @@ export const SubmitShape = Type.Object(
         description: 'With 1 the job is never started twice',
       }),
     ),
+    delayMs: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: RUN_AHEAD_MS_MAX,
+        description: 'Not started before so long from now',
+      }),
+    ),
+    runAt: Type.Optional(
+      Type.String({
+        maxLength: 40,
+        description: 'Not started before this time, RFC 3339; instead of delayMs',
+      }),
+    ),
+    deadlineMs: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: RUN_AHEAD_MS_MAX,
+        description: 'Ends as `expired` when it was not started so long from now',
+      }),
+    ),
+    retry: Type.Optional(
+      Type.Object(
+        {
+          on: Type.Array(RetryCauseShape, {
+            minItems: 1,
+            uniqueItems: true,
+            description: 'Ends of an attempt that are tried again',
+          }),
+          baseMs: Type.Optional(Type.Integer({ minimum: 0, maximum: RETRY_PAUSE_MS_MAX })),
+          capMs: Type.Optional(Type.Integer({ minimum: 0, maximum: RETRY_PAUSE_MS_MAX })),
+        },
+        { additionalProperties: false, description: 'Within maxAttempts, after pauses with full jitter' },
+      ),
+    ),
   },
   { additionalProperties: false },
 );
 export type Submit = Static<typeof SubmitShape>;
 
 const Stage = Type.Union(
-  ['queued', 'running', 'succeeded', 'failed', 'timed_out', 'cancelled'].map((name) => Type.Literal(name)),
+  ['queued', 'running', 'succeeded', 'failed', 'timed_out', 'expired', 'cancelled'].map((name) =>
+    Type.Literal(name),
+  ),
 );
 /** Where a job stands, for its tenant. */
-export type JobStage = 'queued' | 'running' | 'succeeded' | 'failed' | 'timed_out' | 'cancelled';
+export type JobStage = 'queued' | 'running' | 'succeeded' | 'failed' | 'timed_out' | 'expired' | 'cancelled';
 /** Stages that a job never leaves. */
-export const FINAL_STAGES: ReadonlySet<JobStage> = new Set(['succeeded', 'failed', 'timed_out', 'cancelled']);
+export const FINAL_STAGES: ReadonlySet<JobStage> = new Set([
+  'succeeded',
+  'failed',
+  'timed_out',
+  'expired',
+  'cancelled',
+]);
 
 /** The output of a finished job, whole. */
 export const OutputViewShape = Type.Object({
@@ -66,6 +116,12 @@ export const JobViewShape = Type.Object({
   cancelRequested: Type.Boolean(),
   timeoutMs: CountShape,
   acceptedAt: Type.String({ format: 'date-time' }),
+  /** When a queued job may start; null: at any time. */
+  runAt: Type.Union([Type.String({ format: 'date-time' }), Type.Null()]),
+  /** Ends as `expired` when it was not started by then. */
+  deadlineAt: Type.Union([Type.String({ format: 'date-time' }), Type.Null()]),
+  /** The dead letter that this job repeats. */
+  redriveOf: Type.Union([JobIdShape, Type.Null()]),
   startedAt: Type.Union([Type.String({ format: 'date-time' }), Type.Null()]),
   finishedAt: Type.Union([Type.String({ format: 'date-time' }), Type.Null()]),
   /** The tool's structured result; null until it finished, and where it made none. */
@@ -80,6 +136,12 @@ export const JobViewShape = Type.Object({
   output: Type.Union([OutputViewShape, Type.Null()]),
 });
 export type JobView = Static<typeof JobViewShape>;
+
+/** Answer of GET /v1/dead-letters: jobs that used up their attempts, and where the next page goes on. */
+export interface DeadLettersView {
+  readonly letters: readonly JobView[];
+  readonly next: number | null;
+}
 
 /** A tool as GET /v1/tools lists it. */
 export interface ToolView {

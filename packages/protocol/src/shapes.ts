@@ -8,7 +8,11 @@ import type {
   Decision,
   InputFile,
   JobEnvelope,
+  JobExtras,
+  JobHead,
   JobId,
+  JobState,
+  JobTemplate,
   JsonObject,
   JsonValue,
   Outcome,
@@ -16,6 +20,8 @@ import type {
   OutputRecord,
   PayloadRef,
   PoolSpec,
+  RetryCause,
+  RetryPolicy,
   Room,
   TenantId,
   ToolName,
@@ -99,6 +105,7 @@ export const OutcomeShape = as<Outcome>(
       report: reportOrNull,
     }),
     Type.Object({ kind: Type.Literal('timed_out'), report: reportOrNull }),
+    Type.Object({ kind: Type.Literal('expired'), report: Type.Null() }),
     Type.Object({ kind: Type.Literal('cancelled'), report: reportOrNull }),
   ]),
 );
@@ -131,20 +138,93 @@ export const DecisionShape = as<Decision>(
   }),
 );
 
-export const JobEnvelopeShape = as<JobEnvelope>(
+const ClassShape = Type.Union(['interactive', 'high', 'normal', 'batch'].map((name) => Type.Literal(name)));
+
+export const RetryCauseShape = as<RetryCause>(
+  Type.Union(
+    ['tool_error', 'killed', 'container_lost', 'start_failed', 'timed_out'].map((cause) =>
+      Type.Literal(cause),
+    ),
+  ),
+);
+
+export const RetryPolicyShape = as<RetryPolicy>(
   Type.Object({
-    id: JobIdShape,
+    on: Type.Array(RetryCauseShape),
+    baseMs: CountShape,
+    capMs: CountShape,
+  }),
+);
+
+export const JobExtrasShape = as<JobExtras>(
+  Type.Object({
+    session: Type.Optional(Type.String()),
+    runAtMs: Type.Optional(CountShape),
+    deadlineAtMs: Type.Optional(CountShape),
+    retry: Type.Optional(RetryPolicyShape),
+    idempotency: Type.Optional(Type.Object({ key: Type.String(), hash: Type.String() })),
+    redriveOf: Type.Optional(JobIdShape),
+  }),
+);
+
+/** What many jobs have in common: a commit names each of these once. */
+export const JobTemplateShape = as<JobTemplate>(
+  Type.Object({
     tenant: TenantIdShape,
     tool: ToolNameShape,
     toolVersion: CountShape,
-    class: Type.Union(['interactive', 'high', 'normal', 'batch'].map((name) => Type.Literal(name))),
-    session: Type.Union([Type.String(), Type.Null()]),
+    class: ClassShape,
     decision: DecisionShape,
-    payload: PayloadRefShape,
-    timeoutMs: CountShape,
-    maxAttempts: CountShape,
-    acceptedAtMs: CountShape,
   }),
+);
+
+const headFields = {
+  id: JobIdShape,
+  tenant: TenantIdShape,
+  tool: ToolNameShape,
+  toolVersion: CountShape,
+  class: ClassShape,
+  decision: DecisionShape,
+  timeoutMs: CountShape,
+  maxAttempts: CountShape,
+  acceptedAtMs: CountShape,
+  extras: Type.Union([JobExtrasShape, Type.Null()]),
+};
+
+export const JobHeadShape = as<JobHead>(Type.Object(headFields));
+export const JobEnvelopeShape = as<JobEnvelope>(Type.Object({ ...headFields, payload: PayloadRefShape }));
+
+const timeOrNull = Type.Union([CountShape, Type.Null()]);
+const AssignmentShape = Type.Object({
+  attempt: AttemptShape,
+  epoch: EpochShape,
+  worker: WorkerIdShape,
+  boot: BootIdShape,
+});
+
+export const JobStateShape = as<JobState>(
+  Type.Union([
+    Type.Object({
+      kind: Type.Literal('queued'),
+      attemptsStarted: CountShape,
+      attemptsSpent: CountShape,
+      dueAtMs: timeOrNull,
+    }),
+    Type.Object({
+      kind: Type.Literal('running'),
+      assignment: AssignmentShape,
+      attemptsSpent: CountShape,
+      startedAtMs: CountShape,
+      cancelRequested: Type.Boolean(),
+    }),
+    Type.Object({
+      kind: Type.Literal('finished'),
+      outcome: OutcomeShape,
+      attempt: AttemptShape,
+      startedAtMs: timeOrNull,
+      finishedAtMs: CountShape,
+    }),
+  ]),
 );
 
 export const RoomShape = as<Room>(Type.Object({ cpuMilli: Type.Number(), memoryMiB: Type.Number() }));

@@ -10,6 +10,21 @@ export interface ShardNames {
   readonly outcomesStream: string;
   readonly outcomesAll: string;
   readonly outcome: (tenant: TenantId, job: JobId) => string;
+  /** The outcomes of one group commit, by its ledger sequence. */
+  readonly outcomes: (ledgerSeq: number) => string;
+  /** Stream of jobs due far ahead, by the day they are due. */
+  readonly timersStream: string;
+  readonly timersAll: string;
+  readonly timers: (day: number) => string;
+  /** Stream of dead letters, one subject a job. */
+  readonly deadStream: string;
+  readonly deadAll: string;
+  readonly deadOf: (tenant: TenantId) => string;
+  readonly dead: (tenant: TenantId, job: JobId) => string;
+  /** Replica to leader, request: LeaderPing and LeaderPong. */
+  readonly leaderPing: string;
+  /** Gateway to leader, request: LeaderCall and LeaderReply. */
+  readonly leaderCall: string;
   /** Object store bucket of content-named blobs. */
   readonly blobs: string;
   /** Worker to leader, published: Ready. */
@@ -34,6 +49,16 @@ export const shardNames = (shard: ShardId): ShardNames => ({
   outcomesStream: `ZF_OUTCOMES_${shard}`,
   outcomesAll: `zf.${shard}.outcome.>`,
   outcome: (tenant, job) => `zf.${shard}.outcome.${tenant}.${job}`,
+  outcomes: (ledgerSeq) => `zf.${shard}.outcome._.${ledgerSeq}`,
+  timersStream: `ZF_TIMERS_${shard}`,
+  timersAll: `zf.${shard}.timers.>`,
+  timers: (day) => `zf.${shard}.timers.${day}`,
+  deadStream: `ZF_DEAD_${shard}`,
+  deadAll: `zf.${shard}.dead.>`,
+  deadOf: (tenant) => `zf.${shard}.dead.${tenant}.*`,
+  dead: (tenant, job) => `zf.${shard}.dead.${tenant}.${job}`,
+  leaderPing: `zf.${shard}.leader.ping`,
+  leaderCall: `zf.${shard}.leader.call`,
   blobs: `ZF_BLOBS_${shard}`,
   ready: `zf.${shard}.ready`,
   done: `zf.${shard}.done`,

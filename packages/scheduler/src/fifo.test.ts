@@ -38,10 +38,12 @@ describe('fifo scheduler', () => {
 
   it('takes a job that was removed and added again once', () => {
     const scheduler = new FifoScheduler();
-    scheduler.add(candidate(1));
-    scheduler.remove(candidate(1).id);
-    scheduler.add(candidate(1));
-    expect(drain(scheduler)).toEqual(['job-1']);
+    const one = candidate(1);
+    scheduler.add(one);
+    scheduler.remove(one);
+    scheduler.add(candidate(2));
+    scheduler.add(one);
+    expect(drain(scheduler)).toEqual(['job-2', 'job-1']);
   });
 
   it('prefers warm containers, then the emptier host', () => {
@@ -56,9 +58,10 @@ describe('fifo scheduler', () => {
     fc.assert(
       fc.property(fc.array(call, { maxLength: 300 }), (calls) => {
         const scheduler = new FifoScheduler();
+        const jobs = Array.from({ length: 6 }, (_, n) => candidate(n));
         let model: string[] = [];
         for (const { what, n } of calls) {
-          const one = candidate(n);
+          const one = jobs[n] ?? candidate(n);
           if (what === 'add') {
             if (!model.includes(one.id)) model.push(one.id);
             scheduler.add(one);
@@ -67,7 +70,7 @@ describe('fifo scheduler', () => {
             scheduler.addFirst(one);
           } else if (what === 'remove') {
             model = model.filter((id) => id !== one.id);
-            scheduler.remove(one.id);
+            scheduler.remove(one);
           } else {
             const choice = scheduler.next(roomy);
             expect(choice.kind === 'run' ? choice.candidate.id : undefined).toBe(model.shift());
