@@ -13,7 +13,8 @@ describe("the coordinator's config", () => {
       apiPort: 8080,
       adminPort: 9090,
       executionMode: 'warm',
-      queuedMax: 100_000,
+      queuedMax: 1_000_000,
+      ledgerFormat: 2,
       workerSilenceMs: 6_000,
     });
     for (const name of Object.keys(NEEDED)) expect(() => load({ [name]: '' })).toThrow(`${name} must be set`);
@@ -30,6 +31,8 @@ describe("the coordinator's config", () => {
     ['ZF_SHARD', 'S 0'],
     ['ZF_LOG_LEVEL', 'loud'],
     ['ZF_STREAM_REPLICAS', '2'],
+    ['ZF_LEDGER_FORMAT', '3'],
+    ['ZF_BLOBS_MAX_BYTES', '-1'],
     ['ZF_WORKER_SILENCE_MS', '1999'],
   ])('refuses %s=%s in one line that names it', (name, value) => {
     let message = '';
@@ -55,5 +58,9 @@ describe("the coordinator's config", () => {
 
   it.each(['1', '3', '5'])('takes %s replicas', (replicas) => {
     expect(load({ ZF_STREAM_REPLICAS: replicas }).replicas).toBe(Number(replicas));
+  });
+
+  it.each(['1', '2'])('takes ledger format %s', (format) => {
+    expect(load({ ZF_LEDGER_FORMAT: format }).ledgerFormat).toBe(Number(format));
   });
 });

@@ -1,5 +1,6 @@
 /** The coordinator's config. docs/config.md lists it. */
 import type { ExecutionMode } from '@zerofleet/model';
+import type { LedgerFormat } from '@zerofleet/protocol';
 import {
   commonSchema,
   loadConfig,
@@ -24,6 +25,10 @@ export interface CoordinatorConfig extends CommonConfig, NatsConfig, RedisConfig
   ledgerMaxBytes: number;
   outcomesMaxBytes: number;
   outcomesMaxAgeMs: number;
+  timersMaxBytes: number;
+  deadMaxBytes: number;
+  blobsMaxBytes: number;
+  ledgerFormat: LedgerFormat;
   queuedMax: number;
   payloadBytesMax: number;
   commitWindow: number;
@@ -85,16 +90,40 @@ const schema: ConfigSchema<CoordinatorConfig> = {
     default: 7 * DAY_MS,
     env: 'ZF_OUTCOMES_MAX_AGE_MS',
   },
+  timersMaxBytes: {
+    doc: 'Bytes of the stream of jobs due far ahead, at most; what does not fit stays in the ledger',
+    format: 'positive',
+    default: 2 * GIB,
+    env: 'ZF_TIMERS_MAX_BYTES',
+  },
+  deadMaxBytes: {
+    doc: 'Bytes of the stream of dead letters, at most; the oldest go first',
+    format: 'positive',
+    default: GIB / 2,
+    env: 'ZF_DEAD_MAX_BYTES',
+  },
+  blobsMaxBytes: {
+    doc: 'Bytes of the blob store, at most; at 80 % of it submissions that need a blob are refused',
+    format: 'positive',
+    default: 8 * GIB,
+    env: 'ZF_BLOBS_MAX_BYTES',
+  },
+  ledgerFormat: {
+    doc: 'Newest ledger format to write; the one before keeps the way back to the release before open',
+    format: [1, 2],
+    default: 2,
+    env: 'ZF_LEDGER_FORMAT',
+  },
   queuedMax: {
     doc: 'Jobs queued in the shard, at most',
     format: 'positive',
-    default: 100_000,
+    default: 1_000_000,
     env: 'ZF_QUEUED_MAX',
   },
   payloadBytesMax: {
-    doc: 'Bytes of inline payloads that the coordinator holds in memory, at most; then submissions are refused',
+    doc: 'Bytes of inline payloads that the coordinator holds in memory, at most; the rest stays on disk',
     format: 'positive',
-    default: GIB / 8,
+    default: GIB / 16,
     env: 'ZF_PAYLOAD_BYTES_MAX',
   },
   commitWindow: {

@@ -1,8 +1,21 @@
-/** What others may build on: the engine with its ports, for the simulation, and the coordinator itself. */
+/** What others may build on: the engine with its ports and admission, for the simulation, and the coordinator itself. */
 export * from './app.js';
 export * from './engine/engine.js';
+export * from './engine/fold.js';
+export * from './engine/job-feed.js';
+export * from './engine/job-record.js';
 export * from './engine/intake.js';
 export * from './engine/ports.js';
+export * from './engine/replica.js';
 export * from './engine/shard-state.js';
+export * from './engine/upkeep.js';
+export { admit } from './gateway/admission.js';
+export { Catalog } from './gateway/catalog.js';
+export { BlobSweeper, mayGo } from './adapters/blob-sweeper.js';
+export { DeadLetters } from './adapters/dead-letters.js';
+export { NatsLeaderLine, RemoteLeader } from './adapters/leader-line.js';
 export { NatsLedger } from './adapters/nats-ledger.js';
-export { ensureStreams } from './adapters/streams.js';
+export { indexKeys, OutcomeIndexer } from './adapters/outcome-index.js';
+export { OutcomeStore } from './adapters/outcomes.js';
+export { ensureStreams, type StreamSettings } from './adapters/streams.js';
+export { NatsTimers } from './adapters/timers.js';

@@ -1,16 +1,25 @@
 /**
- * A shard on this replica: connections, the engine's reign, and the read side, as one service.
+ * A shard on this replica: connections, one life after the other in it, and the read side, as one service.
  *
- * The gateway is up before it and after it: while anything here is missing it answers with a typed refusal.
+ * The gateway is up before it and after it: while anything here is missing it answers with a typed refusal. A life that is
+ * over, because another replica was elected or the ledger went on without it, is followed by a new one in the same process.
  */
 import { hostname } from 'node:os';
-import type { ShardId, TenantId } from '@zerofleet/model';
-import { shardNames, type ShardNames, type StatusView } from '@zerofleet/protocol';
+import type { JobEnvelope, JobId, ShardId, TenantId } from '@zerofleet/model';
+import {
+  LEADER_VERSION,
+  shardNames,
+  type FindReply,
+  type LeaderStatus,
+  type ShardNames,
+  type StatusView,
+  type SubmitReply,
+} from '@zerofleet/protocol';
 import {
   connectNats,
   connectRedis,
-  natsBlobStore,
   newBootId,
+  pause,
   systemClock,
   type BlobStore,
   type Logger,
@@ -21,26 +30,25 @@ import {
   type Service,
 } from '@zerofleet/runtime';
 import { inspectLedgerServer, type LedgerServer } from './adapters/ledger-server.js';
-import { NatsLedger } from './adapters/nats-ledger.js';
-import { NatsWorkers } from './adapters/nats-workers.js';
-import { OutcomeStore } from './adapters/outcomes.js';
-import { ensureStreams } from './adapters/streams.js';
 import type { CoordinatorConfig } from './config.js';
-import { Engine } from './engine/engine.js';
+import { JobFeed } from './engine/job-feed.js';
 import type { JobSnapshot } from './engine/ports.js';
+import { Replica } from './engine/replica.js';
+import { UPKEEP_LIMITS } from './engine/upkeep.js';
 import type { Catalog } from './gateway/catalog.js';
 import type { EngineGauges } from './gateway/gateway-metrics.js';
 import type { Tail } from './gateway/job-stream.js';
 import { OutputTail } from './gateway/output-tail.js';
-import type { ShardAccess } from './gateway/shard-access.js';
+import type { CancelAnswer, DeadLetterAccess, ShardAccess } from './gateway/shard-access.js';
+import { openShard, type OpenShard } from './open-shard.js';
 
 const NOTHING_KNOWN: LedgerServer = {
   version: 'unknown',
   syncedAcceptance: false,
   detail: 'not connected yet',
 };
-/** Pause between two tries to begin, while NATS or its streams are not there, in ms. */
-const BEGIN_RETRY_MS = 500;
+/** Pause between two lives, in ms. */
+const LIFE_PAUSE_MS = 500;
 /** How often the ledger's server is asked again whether it syncs, in ms: it may have been replaced. */
 const INSPECT_EVERY_MS = 60_000;
 
@@ -53,17 +61,17 @@ export interface ShardOptions {
 }
 
 export class Shard implements Service, ShardAccess {
+  readonly feed = new JobFeed();
   private readonly options: ShardOptions;
   private readonly names: ShardNames;
+  private readonly stopping = new AbortController();
   private link: NatsLink | undefined;
   private redis: Redis | undefined;
-  private store: OutcomeStore | undefined;
-  private blobStore: BlobStore | undefined;
-  private reigning: Engine | undefined;
+  private open: OpenShard | undefined;
+  private replica: Replica | undefined;
+  private stopLeading: () => Promise<void> = () => Promise.resolve();
   private server = NOTHING_KNOWN;
-  private stopListening: () => void = () => undefined;
   private inspection: NodeJS.Timeout | undefined;
-  private stopped = false;
   private trouble = 'starting';
 
   constructor(options: ShardOptions) {
@@ -79,26 +87,58 @@ export class Shard implements Service, ShardAccess {
   }
 
   async stop(): Promise<void> {
-    this.stopped = true;
+    this.stopping.abort();
     clearInterval(this.inspection);
-    const engine = this.reigning;
-    await engine?.stop(this.options.config.stopGraceMs);
-    this.reigning = undefined;
-    this.stopListening();
+    await this.replica?.stop(this.options.config.stopGraceMs);
+    await this.stopLeading();
     await this.link?.connection.close().catch(() => undefined);
     this.redis?.disconnect();
   }
 
-  engine(): Engine | undefined {
-    return this.reigning;
+  // What gateways ask
+
+  submit(envelope: JobEnvelope): Promise<SubmitReply> {
+    const engine = this.replica?.leading;
+    if (engine !== undefined) return engine.submit(envelope);
+    return this.open?.remote.submit(envelope) ?? Promise.resolve({ kind: 'refused', why: 'no_leader' });
   }
 
-  outcomes(): OutcomeStore | undefined {
-    return this.store;
+  async cancel(tenant: TenantId, id: JobId): Promise<CancelAnswer> {
+    const engine = this.replica?.leading;
+    if (engine !== undefined) {
+      const reply = await engine.cancel(tenant, id);
+      return reply.kind === 'unavailable' ? { kind: 'unavailable', why: 'ledger_unavailable' } : reply;
+    }
+    const reply = await this.open?.remote.call({ v: LEADER_VERSION, kind: 'cancel', tenant, id });
+    if (reply?.kind === 'not_now') return { kind: 'unavailable', why: reply.why };
+    if (reply?.kind !== 'job') return { kind: 'unavailable', why: 'no_leader' };
+    const answer = reply.reply;
+    if (answer.kind === 'accepted') return { kind: 'cancelled', job: answer.job };
+    return answer.kind === 'refused' && answer.why === 'not_found'
+      ? { kind: 'unknown' }
+      : { kind: 'unavailable', why: answer.kind === 'refused' ? answer.why : 'no_leader' };
+  }
+
+  async find(tenant: TenantId, id: JobId): Promise<FindReply> {
+    const known = this.known(tenant, id);
+    if (known !== undefined) return { kind: 'found', job: known };
+    const engine = this.replica?.leading;
+    if (engine !== undefined) return engine.find(tenant, id);
+    const reply = await this.open?.remote.call({ v: LEADER_VERSION, kind: 'find', tenant, id });
+    if (reply?.kind === 'job' && reply.reply.kind !== 'accepted') return reply.reply as FindReply;
+    return { kind: 'unavailable', why: 'no_leader' };
+  }
+
+  known(tenant: TenantId, id: JobId): JobSnapshot | undefined {
+    return this.replica?.known(tenant, id);
   }
 
   blobs(): BlobStore | undefined {
-    return this.blobStore;
+    return this.open?.blobs;
+  }
+
+  deadLetters(): DeadLetterAccess | undefined {
+    return this.open?.deadLetters;
   }
 
   isConnected(): boolean {
@@ -109,25 +149,17 @@ export class Shard implements Service, ShardAccess {
     if (job.state.kind !== 'running' || this.link === undefined) return undefined;
     const { attempt, worker } = job.state.assignment;
     const { connection } = this.link;
-    return new OutputTail({
-      connection,
-      names: this.names,
-      job: job.envelope.id,
-      attempt,
-      worker,
-      from,
-      wake,
-    });
+    const { names } = this;
+    return new OutputTail({ connection, names, job: job.envelope.id, attempt, worker, from, wake });
   }
 
-  status(tenant: TenantId): StatusView {
+  async status(tenant: TenantId): Promise<StatusView | undefined> {
     const { config, version } = this.options;
-    const workers = this.reigning?.fleetView().workers ?? [];
-    const { queued, running } = this.reigning?.countsOf(tenant) ?? { queued: 0, running: 0 };
+    const leader = await this.leaderStatus(tenant);
+    if (leader === undefined) return undefined;
     return {
       version,
       shard: config.shard,
-      epoch: this.reigning?.epoch ?? 0,
       ledger: {
         connected: this.isConnected(),
         syncedAcceptance: this.server.syncedAcceptance,
@@ -135,25 +167,30 @@ export class Shard implements Service, ShardAccess {
         detail: this.server.detail,
       },
       executionMode: config.executionMode,
-      workers: {
-        ready: workers.filter((worker) => !worker.draining).length,
-        draining: workers.filter((worker) => worker.draining).length,
-        freeCpuMilli: workers.reduce((sum, worker) => sum + worker.freeCpuMilli, 0),
-        freeMemoryMiB: workers.reduce((sum, worker) => sum + worker.freeMemoryMiB, 0),
-      },
-      jobs: { queued, running },
+      ...leader,
     };
   }
 
+  private async leaderStatus(tenant: TenantId): Promise<LeaderStatus | undefined> {
+    const engine = this.replica?.leading;
+    if (engine !== undefined) return engine.status(tenant);
+    const reply = await this.open?.remote.call({ v: LEADER_VERSION, kind: 'status', tenant });
+    return reply?.kind === 'status' ? reply.status : undefined;
+  }
+
+  // What ops see
+
   readiness(): Readiness {
-    const engine = this.reigning;
-    const ready = this.isConnected() && engine !== undefined && engine.healthy;
+    const standing = this.replica?.standing ?? 'over';
+    const engine = this.replica?.leading;
+    const serving = standing === 'following' || engine?.healthy === true;
     return {
-      ready,
+      ready: this.isConnected() && serving,
       details: {
         nats: this.isConnected(),
         leading: engine !== undefined,
-        ledger: engine?.healthy === true ? 'ok' : engine === undefined ? this.trouble : 'recovering',
+        standing,
+        ledger: serving ? 'ok' : engine === undefined ? this.trouble : 'recovering',
         syncedAcceptance: this.server.syncedAcceptance,
         syncDetail: this.server.detail,
         redis: this.redis?.status === 'ready',
@@ -163,73 +200,74 @@ export class Shard implements Service, ShardAccess {
   }
 
   gauges(): EngineGauges {
-    const engine = this.reigning;
+    const engine = this.replica?.leading;
     const counts = engine?.counts ?? { queued: 0, running: 0, unprojected: 0 };
     return { leading: engine !== undefined, workers: engine?.fleetView().workers.length ?? 0, ...counts };
   }
 
-  /** Connects, makes the streams, begins the reign; tries again until it works or the service stops. */
+  // Lives
+
+  /** Connects, and lives until the service stops. */
   private async begin(): Promise<void> {
     const { config, log, quit } = this.options;
+    const { signal } = this.stopping;
     try {
       this.link = await connectNats(config, `coordinator ${hostname()}`, log, (up) => this.linkChanged(up));
     } catch (error) {
       quit(`NATS: ${error instanceof Error ? error.message : String(error)}`);
       return;
     }
-    while (!this.stopped) {
-      try {
-        await this.reign(this.link);
-        return;
-      } catch (error) {
-        const reason = error instanceof Error ? error.message : String(error);
-        if (reason !== this.trouble) log.warn({ reason }, 'begin_failed');
-        this.trouble = reason;
-        await new Promise<void>((resolve) => systemClock.after(BEGIN_RETRY_MS, resolve));
-      }
+    while (!signal.aborted) {
+      const reason = await this.live(this.link).catch((error: unknown) =>
+        error instanceof Error ? error.message : String(error),
+      );
+      this.replica = undefined;
+      await this.stopLeading();
+      if (signal.aborted) return;
+      if (reason !== this.trouble) log.warn({ reason }, 'life_over');
+      this.trouble = reason;
+      await pause(systemClock, LIFE_PAUSE_MS, signal);
     }
   }
 
-  private async reign({ connection }: NatsLink): Promise<void> {
-    const { config, catalog, log, quit } = this.options;
-    const { names } = this;
-    await this.inspect();
-    const manager = await ensureStreams(connection, names, config);
-    const redis = this.redis;
+  /** One life; resolves to why it is over. Throws when it cannot begin. */
+  private async live(link: NatsLink): Promise<string> {
+    const { config, catalog, log } = this.options;
+    const { redis } = this;
+    const { connection } = link;
     if (redis === undefined) throw new Error('not started');
-    const store = new OutcomeStore({ connection, manager, names, redis, log });
-    const workers = new NatsWorkers(connection, names, log);
-    const engine = new Engine({
-      ledger: new NatsLedger(connection, manager, names),
-      workers,
-      outcomes: store,
-      clock: systemClock,
-      log,
-      tools: catalog.definitions,
-      leader: `${hostname().replace(/[^A-Za-z0-9-]/g, '-')}-${newBootId()}`,
-      queuedMax: config.queuedMax,
-      payloadBytesMax: config.payloadBytesMax,
-      commitWindow: config.commitWindow,
-      workerSilenceMs: config.workerSilenceMs,
-      onLost: (reason) => {
-        this.reigning = undefined;
-        quit(`leadership lost: ${reason}`);
-      },
+    await this.inspect();
+    const shard = (this.open ??= await openShard({ connection, names: this.names, config, redis, log }));
+    return new Promise((resolve) => {
+      const replica = new Replica({
+        ...shard.ports,
+        clock: systemClock,
+        log,
+        tools: catalog.definitions,
+        random: Math.random,
+        name: `${hostname().replace(/[^A-Za-z0-9-]/g, '-')}-${newBootId()}`,
+        queuedMax: config.queuedMax,
+        payloadBytesMax: config.payloadBytesMax,
+        commitWindow: config.commitWindow,
+        workerSilenceMs: config.workerSilenceMs,
+        upkeep: UPKEEP_LIMITS,
+        formatHold: config.ledgerFormat,
+        isConnected: () => link.isConnected(),
+        feed: this.feed,
+        onElected: () => shard.remote.leaderChanged((tenant, id) => replica.known(tenant, id)),
+        onLeading: (engine) => {
+          this.stopLeading = shard.lead(engine, replica.fold.state);
+          shard.remote.leaderChanged((tenant, id) => replica.known(tenant, id));
+        },
+        onOver: resolve,
+      });
+      this.replica = replica;
+      void replica.live();
     });
-    this.stopListening = workers.listen(engine);
-    try {
-      await engine.start();
-    } catch (error) {
-      this.stopListening();
-      throw error;
-    }
-    this.store = store;
-    this.blobStore = natsBlobStore(connection, names.blobs);
-    this.reigning = engine;
   }
 
   private linkChanged(connected: boolean): void {
-    this.reigning?.linkChanged(connected);
+    this.replica?.linkChanged(connected);
     if (connected) void this.inspect();
   }
 

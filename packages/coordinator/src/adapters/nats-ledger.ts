@@ -1,11 +1,12 @@
 /**
- * The ledger on a JetStream stream: fenced appends, ordered reads, purge.
+ * The ledger on a JetStream stream: fenced appends, ordered reads, following, purge.
  *
  * G1  An append ends within APPEND_TIMEOUT_MS, whatever the server does, and is never repeated here: only the
  *     pipeline knows whether a repeat is safe.
+ * G2  What a read or a follower takes has no holes, except before its first message: a fold that missed a commit is wrong.
+ * G3  A single message is asked of the stream's leader: a replica that lags would call it purged.
  */
 import {
-  DeliverPolicy,
   jetstream,
   JetStreamApiError,
   type JetStreamClient,
@@ -13,15 +14,12 @@ import {
 } from '@nats-io/jetstream';
 import type { ShardNames } from '@zerofleet/protocol';
 import type { NatsConnection } from '@zerofleet/runtime';
-import type { AppendResult, Fence, LedgerPort } from '../engine/ports.js';
+import type { AppendResult, Fence, LedgerPort, TakeMessage } from '../engine/ports.js';
+import { followStream, readStream, type Take } from './streams.js';
 
-const APPEND_TIMEOUT_MS = 4_000;
-/** A read that gets no message for so long is broken. */
-const READ_STALL_MS = 10_000;
+const APPEND_TIMEOUT_MS = 2_000;
 /** JetStream's error codes for a tail that is not the expected one, by sequence and by id. */
 const WRONG_TAIL: readonly number[] = [10_071, 10_070];
-/** Messages that a read asks for ahead. */
-const READ_AHEAD = 256;
 
 export class NatsLedger implements LedgerPort {
   private readonly client: JetStreamClient;
@@ -53,42 +51,46 @@ export class NatsLedger implements LedgerPort {
     }
   }
 
-  async read(fromSeq: number, take: (seq: number, bytes: Uint8Array) => void): Promise<number> {
-    const { state } = await this.manager.streams.info(this.names.ledgerStream);
-    const last = state.last_seq;
-    if (last < fromSeq || state.messages === 0) return last;
-    const consumer = await this.client.consumers.get(this.names.ledgerStream, {
-      deliver_policy: DeliverPolicy.StartSequence,
-      opt_start_seq: Math.max(fromSeq, 1),
-    });
-    const messages = await consumer.consume({ max_messages: READ_AHEAD });
-    let stalled = false;
-    const giveUp = (): void => {
-      stalled = true;
-      messages.stop();
-    };
-    let watchdog = setTimeout(giveUp, READ_STALL_MS);
-    try {
-      for await (const message of messages) {
-        clearTimeout(watchdog);
-        watchdog = setTimeout(giveUp, READ_STALL_MS);
-        take(message.seq, message.data);
-        if (message.seq >= last) break;
-      }
-    } finally {
-      clearTimeout(watchdog);
-      messages.stop();
-    }
-    if (stalled) throw new Error(`the ledger sent nothing for ${READ_STALL_MS} ms`);
-    return last;
+  read(fromSeq: number, take: TakeMessage): Promise<number> {
+    return readStream(this.client, this.manager, this.names.ledgerStream, fromSeq, unbroken(0, take));
+  }
+
+  /** From 1 on means from the first that is stored: whoever follows from there has seen nothing yet. */
+  async follow(fromSeq: number, take: TakeMessage, broken: (reason: string) => void): Promise<() => void> {
+    const { ledgerStream } = this.names;
+    const { state } = await this.manager.streams.info(ledgerStream);
+    if (fromSeq > state.last_seq + 1) throw new Error(`the ledger ends at ${state.last_seq}`);
+    return followStream(
+      this.client,
+      ledgerStream,
+      fromSeq,
+      unbroken(fromSeq > 1 ? fromSeq : 0, take),
+      broken,
+    );
+  }
+
+  async get(seq: number): Promise<Uint8Array | undefined> {
+    const message = await this.manager.streams.getMessage(this.names.ledgerStream, { seq });
+    return message?.data;
   }
 
   async purge(seq: number): Promise<void> {
     await this.manager.streams.purge(this.names.ledgerStream, { seq });
   }
 
-  async usage(): Promise<{ bytes: number; maxBytes: number }> {
+  async usage(): Promise<{ bytes: number; maxBytes: number; lastSeq: number }> {
     const { state, config } = await this.manager.streams.info(this.names.ledgerStream);
-    return { bytes: state.bytes, maxBytes: config.max_bytes };
+    return { bytes: state.bytes, maxBytes: config.max_bytes, lastSeq: state.last_seq };
   }
 }
+
+/** `take`, which throws at a hole (G2). `next` is the sequence that must come first; 0: any may. */
+const unbroken = (next: number, take: TakeMessage): Take => {
+  let expected = next;
+  return ({ seq, data }) => {
+    if (expected !== 0 && seq !== expected)
+      throw new Error(`the ledger goes on at ${seq} where ${expected} was expected: it was purged`);
+    expected = seq + 1;
+    return take(seq, data);
+  };
+};

@@ -1,96 +1,178 @@
 /**
- * Outcomes as tenants read them: the outcomes stream, with Redis in front of it as a cache.
+ * Outcomes as tenants read them: the outcomes stream, found by the index in Redis.
  *
- * O1  The stream is a projection of the ledger, one subject a job, newest message only: writing it twice changes nothing.
- * O2  Redis is a cache (I8): a miss, an error or a flush means a read of the stream, never a wrong answer.
- * O3  A read names the tenant in its subject, so another tenant's job is simply not there (I11).
+ * O1  The stream is a projection of the ledger, newest message of a subject only: writing it twice changes nothing. Format 2
+ *     is a message for each commit; format 1, and a batch too large for one message, is a message for each job.
+ * O2  Redis is an index (I8): while it is away, behind or lost, what it cannot say is `rebuilding`, never a wrong answer.
+ *     A message of a job's own needs no index.
+ * O3  A record is handed out only to the tenant it is of; to others the job is not there (I11).
+ * O4  "Not there" comes from the stream's leader, never from a replica of it that may lag.
  */
+import { jetstream, type JetStreamClient, type JetStreamManager } from '@nats-io/jetstream';
+import type { JobId, ShardId, TenantId } from '@zerofleet/model';
 import {
-  jetstream,
-  JetStreamApiError,
-  type JetStreamClient,
-  type JetStreamManager,
-} from '@nats-io/jetstream';
-import type { JobId, TenantId } from '@zerofleet/model';
-import { decodeOutcomeRecord, encodeJson, type OutcomeRecord, type ShardNames } from '@zerofleet/protocol';
-import type { Logger, NatsConnection, Redis } from '@zerofleet/runtime';
-import type { JobSnapshot, OutcomePort } from '../engine/ports.js';
+  decodeOutcomes,
+  encodeOutcomes,
+  type DeadLetter,
+  type LedgerFormat,
+  type OutcomeBatch,
+  type OutcomeRecord,
+  type ShardNames,
+} from '@zerofleet/protocol';
+import type { Clock, NatsConnection, Redis } from '@zerofleet/runtime';
+import type { KeyLookup, OutcomeLookup, OutcomePort } from '../engine/ports.js';
+import type { DeadLetters } from './dead-letters.js';
+import { OutcomeIndex, StreamEnds } from './outcome-index.js';
 
-/** How long Redis keeps an outcome, in s. */
-const CACHE_TTL_S = 900;
 const PUBLISH_TIMEOUT_MS = 5_000;
-/** JetStream's error code for a message that is not there. */
-const NO_MESSAGE = 10_037;
+/** Decoded messages that are kept, at most: by number, and by their bytes as messages. */
+const KEPT_MAX = 256;
+const KEPT_BYTES_MAX = 32 * 1024 * 1024;
+/** Of a message of the largest payload, what its headers may need. */
+const HEADER_BYTES = 4_096;
 
-export interface OutcomeReader {
-  /** The finished job, or undefined when there is none such of this tenant. Throws on broken IO. */
-  read(tenant: TenantId, id: JobId): Promise<JobSnapshot | undefined>;
+export interface OutcomeStoreOptions {
+  readonly connection: NatsConnection;
+  readonly manager: JetStreamManager;
+  readonly names: ShardNames;
+  readonly shard: ShardId;
+  readonly redis: Redis;
+  readonly clock: Clock;
+  readonly dead: DeadLetters;
 }
 
-export class OutcomeStore implements OutcomePort, OutcomeReader {
+export class OutcomeStore implements OutcomePort {
+  private readonly options: OutcomeStoreOptions;
   private readonly client: JetStreamClient;
-  private readonly manager: JetStreamManager;
-  private readonly names: ShardNames;
-  private readonly redis: Redis;
-  private readonly log: Logger;
+  private readonly index: OutcomeIndex;
+  private readonly kept = new KeptBatches();
 
-  constructor(options: {
-    readonly connection: NatsConnection;
-    readonly manager: JetStreamManager;
-    readonly names: ShardNames;
-    readonly redis: Redis;
-    readonly log: Logger;
-  }) {
-    this.client = jetstream(options.connection, { timeout: PUBLISH_TIMEOUT_MS });
-    this.manager = options.manager;
-    this.names = options.names;
-    this.redis = options.redis;
-    this.log = options.log;
+  constructor(options: OutcomeStoreOptions) {
+    const { connection, manager, names, shard, redis, clock } = options;
+    this.options = options;
+    this.client = jetstream(connection, { timeout: PUBLISH_TIMEOUT_MS });
+    const ends = new StreamEnds(manager, names.outcomesStream);
+    this.index = new OutcomeIndex({ shard, redis, ends, clock });
   }
 
-  async project(record: OutcomeRecord): Promise<void> {
-    const { tenant, id } = record.job;
-    const bytes = encodeJson(record);
-    await this.client.publish(this.names.outcome(tenant, id), bytes, { timeout: PUBLISH_TIMEOUT_MS });
-    this.cache(tenant, id, bytes);
+  async project(batch: OutcomeBatch, format: LedgerFormat): Promise<void> {
+    const { names, connection } = this.options;
+    const largest = (connection.info?.max_payload ?? 1_048_576) - HEADER_BYTES;
+    const messages = encodeOutcomes(batch, format);
+    const [whole] = messages;
+    if (whole === undefined) return;
+    if (format === 2 && whole.byteLength <= largest) {
+      await this.publish(names.outcomes(batch.ledgerSeq), whole);
+      this.kept.add(batch, whole.byteLength);
+      return;
+    }
+    await Promise.all(
+      batch.outcomes.map(({ job }, place) => {
+        const alone = { ledgerSeq: batch.ledgerSeq, outcomes: batch.outcomes.slice(place, place + 1) };
+        const [bytes = new Uint8Array()] = format === 1 ? [messages[place]] : encodeOutcomes(alone, 2);
+        return this.publish(names.outcome(job.tenant, job.id), bytes);
+      }),
+    );
   }
 
-  async read(tenant: TenantId, id: JobId): Promise<JobSnapshot | undefined> {
-    const bytes = (await this.fromCache(tenant, id)) ?? (await this.fromStream(tenant, id));
-    if (bytes === undefined) return undefined;
-    const parsed = decodeOutcomeRecord(bytes);
-    if (!parsed.ok) throw new Error(`outcome of ${id} cannot be read by this release: ${parsed.reason}`);
-    const { job, attempt, outcome, startedAtMs, finishedAtMs } = parsed.value;
-    return { envelope: job, state: { kind: 'finished', attempt, outcome, startedAtMs, finishedAtMs } };
+  bury(letter: DeadLetter): Promise<void> {
+    return this.options.dead.bury(letter);
   }
 
-  private key(tenant: TenantId, id: JobId): string {
-    return this.names.outcome(tenant, id);
+  async find(tenant: TenantId, id: JobId): Promise<OutcomeLookup> {
+    const name = this.index.keys.job(id);
+    const record =
+      this.kept.recordOf(id) ??
+      (await this.indexed(await this.index.peek(name), id)) ??
+      (await this.alone(tenant, id));
+    if (record !== undefined) return seenBy(tenant, record);
+    const look = await this.index.look(name);
+    if (look.entry === undefined) return { kind: look.complete ? 'none' : 'rebuilding' };
+    const found = await this.indexed(look.entry, id);
+    return found === undefined ? { kind: 'none' } : seenBy(tenant, found);
   }
 
-  private cache(tenant: TenantId, id: JobId, bytes: Uint8Array): void {
-    this.redis
-      .set(this.key(tenant, id), Buffer.from(bytes), 'EX', CACHE_TTL_S)
-      .catch((error: Error) => this.log.debug({ error: error.message }, 'outcome_cache_write_failed'));
+  async findKey(tenant: TenantId, key: string): Promise<KeyLookup> {
+    const name = this.index.keys.key(tenant, key);
+    const peeked = await this.index.peek(name);
+    const look = peeked === undefined ? await this.index.look(name) : { entry: peeked };
+    if (look.entry === undefined) return { kind: look.complete ? 'none' : 'rebuilding' };
+    const colon = look.entry.indexOf(':');
+    return { kind: 'found', id: look.entry.slice(0, colon) as JobId, hash: look.entry.slice(colon + 1) };
   }
 
-  private async fromCache(tenant: TenantId, id: JobId): Promise<Uint8Array | undefined> {
-    try {
-      return (await this.redis.getBuffer(this.key(tenant, id))) ?? undefined;
-    } catch {
-      return undefined;
+  private async publish(subject: string, bytes: Uint8Array): Promise<void> {
+    await this.client.publish(subject, bytes, { timeout: PUBLISH_TIMEOUT_MS });
+  }
+
+  /** The record that an entry of the index points to; undefined when its message is gone or is of other jobs. */
+  private async indexed(entry: string | undefined, id: JobId): Promise<OutcomeRecord | undefined> {
+    if (entry === undefined) return undefined;
+    const [ledgerSeq, place] = entry.split(':').map(Number);
+    if (ledgerSeq === undefined || place === undefined) return undefined;
+    const kept = this.kept.get(ledgerSeq) ?? (await this.load(this.options.names.outcomes(ledgerSeq), true));
+    const record = kept?.outcomes[place];
+    // A batch that was projected again may have another order than the one that was indexed.
+    return record?.job.id === id ? record : kept?.outcomes.find(({ job }) => job.id === id);
+  }
+
+  private async alone(tenant: TenantId, id: JobId): Promise<OutcomeRecord | undefined> {
+    const batch = await this.load(this.options.names.outcome(tenant, id), false);
+    return batch?.outcomes[0];
+  }
+
+  private async load(subject: string, keep: boolean): Promise<OutcomeBatch | undefined> {
+    const { manager, names } = this.options;
+    const query = { last_by_subj: subject };
+    const message =
+      (await manager.direct.getMessage(names.outcomesStream, query)) ??
+      (await manager.streams.getMessage(names.outcomesStream, query));
+    if (message === null) return undefined;
+    const parsed = decodeOutcomes(message.data);
+    if (!parsed.ok)
+      throw new Error(`outcomes at ${subject} cannot be read by this release: ${parsed.reason}`);
+    if (keep) this.kept.add(parsed.value, message.data.byteLength);
+    return parsed.value;
+  }
+}
+
+const seenBy = (tenant: TenantId, record: OutcomeRecord): OutcomeLookup =>
+  record.job.tenant === tenant ? { kind: 'found', record } : { kind: 'none' };
+
+/** The batches used last, by their ledger sequence and by their jobs. */
+class KeptBatches {
+  private readonly batches = new Map<number, { readonly batch: OutcomeBatch; readonly bytes: number }>();
+  private readonly records = new Map<JobId, OutcomeRecord>();
+  private bytes = 0;
+
+  get(ledgerSeq: number): OutcomeBatch | undefined {
+    const kept = this.batches.get(ledgerSeq);
+    if (kept === undefined) return undefined;
+    this.batches.delete(ledgerSeq);
+    this.batches.set(ledgerSeq, kept);
+    return kept.batch;
+  }
+
+  recordOf(id: JobId): OutcomeRecord | undefined {
+    return this.records.get(id);
+  }
+
+  add(batch: OutcomeBatch, bytes: number): void {
+    this.drop(batch.ledgerSeq);
+    this.batches.set(batch.ledgerSeq, { batch, bytes });
+    this.bytes += bytes;
+    for (const record of batch.outcomes) this.records.set(record.job.id, record);
+    for (const ledgerSeq of this.batches.keys()) {
+      if (this.batches.size <= KEPT_MAX && this.bytes <= KEPT_BYTES_MAX) return;
+      this.drop(ledgerSeq);
     }
   }
 
-  private async fromStream(tenant: TenantId, id: JobId): Promise<Uint8Array | undefined> {
-    try {
-      const message = await this.manager.streams.getMessage(this.names.outcomesStream, {
-        last_by_subj: this.names.outcome(tenant, id),
-      });
-      return message?.data;
-    } catch (error) {
-      if (error instanceof JetStreamApiError && error.code === NO_MESSAGE) return undefined;
-      throw error;
-    }
+  private drop(ledgerSeq: number): void {
+    const kept = this.batches.get(ledgerSeq);
+    if (kept === undefined) return;
+    this.batches.delete(ledgerSeq);
+    this.bytes -= kept.bytes;
+    for (const { job } of kept.batch.outcomes) this.records.delete(job.id);
   }
 }

@@ -1,10 +1,11 @@
 /** The pipeline over a ledger whose answers a test gives one by one. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { COMMIT_BYTES_MAX, COMMIT_JOBS_MAX, type JobId } from '@zerofleet/model';
+import { COMMIT_BYTES_MAX, COMMIT_EVENTS_MAX, type JobId } from '@zerofleet/model';
 import { decodeCommit, encodeCommit, type LedgerEvent } from '@zerofleet/protocol';
 import type { Clock } from '@zerofleet/runtime';
-import { CommitPipeline, commitId } from './commit-pipeline.js';
+import { CommitPipeline } from './commit-pipeline.js';
+import { commitId } from './election.js';
 import type { AppendResult, Fence, LedgerPort } from './ports.js';
 
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -26,6 +27,7 @@ class Bench {
   tail: { last: number; found: [number, Uint8Array][] } | 'unreadable' = { last: TAIL, found: [] };
   readonly reads: number[] = [];
   readonly done: number[] = [];
+  readonly storedSeqs: number[] = [];
   readonly lost: string[] = [];
   readonly trouble: (string | null)[] = [];
   private timers: (() => void)[] = [];
@@ -38,11 +40,13 @@ class Bench {
       read: (from, take) => {
         this.reads.push(from);
         if (this.tail === 'unreadable') return Promise.reject(new Error('unreadable'));
-        for (const [seq, bytes] of this.tail.found) if (seq >= from) take(seq, bytes);
+        for (const [seq, bytes] of this.tail.found) if (seq >= from) void take(seq, bytes);
         return Promise.resolve(this.tail.last);
       },
       purge: () => Promise.resolve(),
-      usage: () => Promise.resolve({ bytes: 0, maxBytes: 1 }),
+      follow: () => Promise.resolve(() => undefined),
+      get: () => Promise.resolve(undefined),
+      usage: () => Promise.resolve({ bytes: 0, maxBytes: 1, lastSeq: 0 }),
     };
     const clock: Clock = {
       nowMs: () => 0,
@@ -60,6 +64,9 @@ class Bench {
       tailSeq: TAIL,
       window,
       recoverPauseMs: 1,
+      format: () => 2,
+      projected: () => 3,
+      onStored: (seq) => this.storedSeqs.push(seq),
       onLost: (reason) => this.lost.push(reason),
       onTrouble: (reason) => this.trouble.push(reason),
     });
@@ -85,7 +92,7 @@ class Bench {
     await settled();
   }
 
-  eventsOf(n: number): LedgerEvent[] {
+  eventsOf(n: number): readonly LedgerEvent[] {
     const commit = decodeCommit(this.sent[n]?.bytes ?? new Uint8Array());
     if (!commit.ok) throw new Error(commit.reason);
     return commit.value.events;
@@ -99,7 +106,7 @@ class Bench {
 const UNKNOWN: AppendResult = { kind: 'unknown', reason: 'no answer' };
 const REFUSED: AppendResult = { kind: 'refused' };
 const foreign = (epoch: number, batch: number): Uint8Array =>
-  encodeCommit({ v: 1, epoch, batch, atMs: 1, events: [] });
+  encodeCommit({ v: 2, epoch, batch, atMs: 1, projected: 0, events: [] });
 
 describe('group commit', () => {
   it('sends what one turn staged as one message, behind the message before', async () => {
@@ -127,6 +134,24 @@ describe('group commit', () => {
     expect(bench.eventsOf(2)).toEqual([event(3), event(4), event(5)]);
   });
 
+  it('waits for no answer once the connection is lost, and drops one that comes all the same', async () => {
+    const bench = new Bench();
+    await bench.stage(1);
+    await bench.stage(2);
+    bench.pipeline.linkLost();
+    expect(bench.pipeline.healthy).toBe(false);
+    bench.tail = { last: TAIL + 1, found: [[TAIL + 1, bench.bytesOf(0)]] };
+    await bench.pass();
+    expect(bench.done).toEqual([1]);
+    expect(bench.sent[2]).toMatchObject({ id: '4.me.2', bytes: bench.bytesOf(1) });
+    await bench.answer(1, REFUSED);
+    expect(bench.pipeline.healthy).toBe(true);
+    await bench.answer(2, 'stored');
+    expect(bench.done).toEqual([1, 2]);
+    bench.pipeline.linkLost();
+    expect(bench.pipeline.healthy).toBe(true);
+  });
+
   it('runs effects after storing, in the order of staging, whichever answer comes first', async () => {
     const bench = new Bench(3);
     await bench.stage(1, 2);
@@ -140,6 +165,7 @@ describe('group commit', () => {
     await bench.answer(0, 'stored');
     expect(bench.done).toEqual([1, 2, 3, 4]);
     expect(bench.pipeline.tailSeq).toBe(TAIL + 3);
+    expect(bench.storedSeqs).toEqual([TAIL + 1, TAIL + 2, TAIL + 3]);
     expect(bench.pipeline.backlog).toBe(0);
   });
 
@@ -150,7 +176,7 @@ describe('group commit', () => {
         const bench = new Bench(1);
         const places: number[] = [];
         const put = (leader: string): void => {
-          const elected: LedgerEvent = { kind: 'elected', epoch: EPOCH, leader };
+          const elected: LedgerEvent = { kind: 'elected', epoch: EPOCH, leader, format: 2 };
           places.push(bench.pipeline.stage([elected], () => undefined).seq);
         };
         for (const size of big) put('x'.repeat(size));
@@ -159,7 +185,7 @@ describe('group commit', () => {
         const seen: number[] = [];
         for (let n = 0; n < bench.sent.length; n += 1) {
           expect(bench.bytesOf(n).byteLength).toBeLessThanOrEqual(COMMIT_BYTES_MAX);
-          expect(bench.eventsOf(n).length).toBeLessThanOrEqual(COMMIT_JOBS_MAX);
+          expect(bench.eventsOf(n).length).toBeLessThanOrEqual(COMMIT_EVENTS_MAX);
           seen.push(...bench.eventsOf(n).map(() => TAIL + 1 + n));
           await bench.answer(n, 'stored');
         }
@@ -173,12 +199,12 @@ describe('group commit', () => {
   it('does not split what is staged together', async () => {
     const bench = new Bench(1);
     await bench.stage(0);
-    for (let n = 1; n < COMMIT_JOBS_MAX; n += 1) bench.pipeline.stage([event(n)], () => undefined);
+    for (let n = 1; n < COMMIT_EVENTS_MAX; n += 1) bench.pipeline.stage([event(n)], () => undefined);
     bench.pipeline.stage([event(900), event(901)], () => undefined);
     await settled();
     await bench.answer(0, 'stored');
     await bench.answer(1, 'stored');
-    expect(bench.eventsOf(1)).toHaveLength(COMMIT_JOBS_MAX - 1);
+    expect(bench.eventsOf(1)).toHaveLength(COMMIT_EVENTS_MAX - 1);
     expect(bench.eventsOf(2)).toEqual([event(900), event(901)]);
   });
 

@@ -9,9 +9,17 @@
  *     batches there: go on. Anything else, or a ledger shorter than what was acknowledged: this reign is over.
  * P5  A batch goes out at once when fewer than `window` are in flight; batches grow only while others are in flight.
  */
-import { COMMIT_BYTES_MAX, COMMIT_JOBS_MAX, type Epoch } from '@zerofleet/model';
-import { decodeCommit, LEDGER_VERSION, type LedgerEvent } from '@zerofleet/protocol';
+import { COMMIT_BYTES_MAX, COMMIT_EVENTS_MAX, type Epoch } from '@zerofleet/model';
+import {
+  decodeCommit,
+  encodeEvent,
+  joinCommit,
+  type EventText,
+  type LedgerEvent,
+  type LedgerFormat,
+} from '@zerofleet/protocol';
 import type { Clock } from '@zerofleet/runtime';
+import { commitId } from './election.js';
 import type { AppendResult, LedgerPort } from './ports.js';
 
 /** Where and when staged events stand, known before they are stored. */
@@ -24,7 +32,8 @@ interface Batch {
   readonly no: number;
   readonly seq: number;
   readonly atMs: number;
-  readonly events: string[];
+  readonly format: LedgerFormat;
+  readonly events: EventText[];
   readonly effects: (() => void)[];
   bytes: number;
   phase: 'open' | 'sealed' | 'sent' | 'stored';
@@ -43,18 +52,17 @@ export interface PipelineOptions {
   readonly window: number;
   /** Pause between two tries to read the ledger after a failure, in ms. */
   readonly recoverPauseMs: number;
+  /** The format that a new batch is written in. */
+  readonly format: () => LedgerFormat;
+  /** How far outcomes are projected when a batch goes out. */
+  readonly projected: () => number;
+  /** A batch is stored and its effects have run. */
+  readonly onStored: (seq: number) => void;
   /** The reign is over, for good. */
   readonly onLost: (reason: string) => void;
   /** An append failed and the ledger is being read; later, that it goes on. */
   readonly onTrouble: (reason: string | null) => void;
 }
-
-/**
- * The id of a commit's message. Batch 0 of an epoch is its `elected`. `leader` is unique to one life of one replica: two
- * that try for the same epoch must not look like one that repeats itself.
- */
-export const commitId = (epoch: Epoch, leader: string, batch: number): string =>
-  `${epoch}.${leader}.${batch}`;
 
 /** Bytes of a commit around its events, rounded up. */
 const COMMIT_HEAD_BYTES = 128;
@@ -67,6 +75,8 @@ export class CommitPipeline {
   private nextNo = 1;
   private storedSeq: number;
   private inFlight = 0;
+  /** Connections lost so far: an answer of an earlier one comes too late. */
+  private links = 0;
   private phase: 'running' | 'recovering' | 'closed' = 'running';
   private pumpScheduled = false;
   private idleWaiters: (() => void)[] = [];
@@ -89,6 +99,11 @@ export class CommitPipeline {
     return this.storedSeq;
   }
 
+  /** Last sequence that something was staged for. */
+  get stagedSeq(): number {
+    return this.nextSeq - 1;
+  }
+
   /** Batches that are not stored yet. */
   get backlog(): number {
     return this.batches.length;
@@ -96,9 +111,10 @@ export class CommitPipeline {
 
   /** Stages `events` together in one batch; `effect` runs once they are stored. */
   stage(events: readonly LedgerEvent[], effect: () => void): Place {
-    const texts = events.map((event) => JSON.stringify(event));
-    const bytes = texts.reduce((sum, text) => sum + Buffer.byteLength(text) + 1, 0);
-    const batch = this.openBatch(events.length, bytes);
+    const format = this.options.format();
+    const texts = events.map((event) => encodeEvent(event, format));
+    const bytes = texts.reduce((sum, text) => sum + text.bytes + 1, 0);
+    const batch = this.openBatch(events.length, bytes, format);
     batch.events.push(...texts);
     batch.effects.push(effect);
     batch.bytes += bytes;
@@ -118,10 +134,13 @@ export class CommitPipeline {
     this.wakeIdle();
   }
 
-  private openBatch(events: number, bytes: number): Batch {
+  private openBatch(events: number, bytes: number, format: LedgerFormat): Batch {
     const last = this.batches.at(-1);
     if (last?.phase === 'open') {
-      const full = last.events.length + events > COMMIT_JOBS_MAX || last.bytes + bytes > COMMIT_BYTES_MAX;
+      const full =
+        last.events.length + events > COMMIT_EVENTS_MAX ||
+        last.bytes + bytes > COMMIT_BYTES_MAX ||
+        last.format !== format;
       if (!full || last.events.length === 0) return last;
       last.phase = 'sealed';
     }
@@ -129,6 +148,7 @@ export class CommitPipeline {
       no: this.nextNo,
       seq: this.nextSeq,
       atMs: this.options.clock.wallMs(),
+      format,
       events: [],
       effects: [],
       bytes: COMMIT_HEAD_BYTES,
@@ -163,14 +183,29 @@ export class CommitPipeline {
   private send(batch: Batch): void {
     const { epoch, leader, ledger } = this.options;
     batch.phase = 'sent';
-    batch.payload ??= Buffer.from(
-      `{"v":${LEDGER_VERSION},"epoch":${epoch},"batch":${batch.no},"atMs":${batch.atMs},"events":[${batch.events.join(',')}]}`,
+    const { no, atMs, format } = batch;
+    batch.payload ??= joinCommit(
+      { v: format, epoch, batch: no, atMs, projected: this.options.projected() },
+      batch.events,
     );
     this.inFlight += 1;
     const fence = { lastSeq: batch.seq - 1, lastId: commitId(epoch, leader, batch.no - 1) };
-    void ledger
-      .append(batch.payload, commitId(epoch, leader, batch.no), fence)
-      .then((result) => this.settle(batch, result));
+    const link = this.links;
+    void ledger.append(batch.payload, commitId(epoch, leader, batch.no), fence).then((result) => {
+      if (link === this.links) this.settle(batch, result);
+    });
+  }
+
+  /**
+   * The connection is gone, and with it every answer that is under way: the ledger is read as soon as it can be. A message that
+   * arrives late all the same is the one that would be sent again, at the place that is kept for it (P3).
+   */
+  linkLost(): void {
+    if (this.phase === 'closed' || this.inFlight === 0) return;
+    this.links += 1;
+    this.inFlight = 0;
+    if (this.phase === 'running') this.trouble({ kind: 'unknown', reason: 'the connection was lost' });
+    void this.recover();
   }
 
   private settle(batch: Batch, result: AppendResult): void {
@@ -195,8 +230,9 @@ export class CommitPipeline {
     for (let first = this.batches[0]; first?.phase === 'stored'; first = this.batches[0]) {
       this.batches.shift();
       this.storedSeq = first.seq;
-      this.bytesStored += first.bytes;
+      this.bytesStored += first.payload?.byteLength ?? 0;
       for (const effect of first.effects) effect();
+      this.options.onStored(first.seq);
     }
     if (this.batches.length === 0) this.wakeIdle();
   }
@@ -240,7 +276,9 @@ export class CommitPipeline {
     const found: { seq: number; bytes: Uint8Array }[] = [];
     let last: number;
     try {
-      last = await this.options.ledger.read(from, (seq, bytes) => found.push({ seq, bytes }));
+      last = await this.options.ledger.read(from, (seq, bytes) => {
+        found.push({ seq, bytes });
+      });
     } catch {
       return { kind: 'unreadable' };
     }

@@ -40,7 +40,7 @@ class Bench {
         return this.usage();
       },
     } as Partial<LedgerPort> as LedgerPort;
-    this.intake = new Intake({ clock, ledger, queuedMax: 10, payloadBytesMax: 1_000 });
+    this.intake = new Intake({ clock, ledger, queuedMax: 10 });
   }
 
   async fill(bytes: number): Promise<void> {
@@ -50,23 +50,22 @@ class Bench {
   }
 
   get answer(): string | undefined {
-    return this.intake.check(pipeline(), 0, 0);
+    return this.intake.check(pipeline(), 0);
   }
 }
 
 describe('intake', () => {
-  it('takes jobs up to its bounds of jobs and payload bytes', () => {
+  it('takes jobs up to its bound', () => {
     const { intake } = new Bench();
-    expect(intake.check(pipeline(), 9, 999)).toBeUndefined();
-    expect(intake.check(pipeline(), 10, 0)).toBe('queue_full');
-    expect(intake.check(pipeline(), 0, 1_000)).toBe('queue_full');
+    expect(intake.check(pipeline(), 9)).toBeUndefined();
+    expect(intake.check(pipeline(), 10)).toBe('queue_full');
   });
 
   it('takes none while the ledger is in trouble or far behind', () => {
     const { intake } = new Bench();
-    expect(intake.check(pipeline(false), 0, 0)).toBe('ledger_unavailable');
-    expect(intake.check(pipeline(true, 64), 0, 0)).toBeUndefined();
-    expect(intake.check(pipeline(true, 65), 0, 0)).toBe('ledger_unavailable');
+    expect(intake.check(pipeline(false), 0)).toBe('ledger_unavailable');
+    expect(intake.check(pipeline(true, 64), 0)).toBeUndefined();
+    expect(intake.check(pipeline(true, 65), 0)).toBe('ledger_unavailable');
   });
 
   it('stops above 80 % of the ledger and goes on below', async () => {
@@ -124,6 +123,6 @@ describe('intake', () => {
   it('closed, sends everybody to another leader', () => {
     const bench = new Bench();
     bench.intake.close();
-    expect(bench.intake.check(pipeline(false), 0, 0)).toBe('no_leader');
+    expect(bench.intake.check(pipeline(false), 0)).toBe('no_leader');
   });
 });

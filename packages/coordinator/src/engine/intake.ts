@@ -4,10 +4,10 @@
  * N1  A refusal before staging means that nothing was accepted: the submitter may simply try again.
  * N2  Once staged, a job cannot be taken back; a submitter that waited ACCEPT_WAIT_MS hears `unknown`, with the job's id.
  * N3  Acceptance stops at 80 % of the ledger's bytes: the rest is room to finish what was accepted.
- * N4  Jobs and the bytes of their inline payloads are bounded: a coordinator that cannot hold its queue could never
- *     read it back either.
+ * N4  The number of jobs is bounded: a coordinator that cannot hold its queue could never read it back either.
  */
 import type { JobId, ProblemCode } from '@zerofleet/model';
+import type { SubmitReply } from '@zerofleet/protocol';
 import type { Cancel, Clock } from '@zerofleet/runtime';
 import type { CommitPipeline } from './commit-pipeline.js';
 import type { JobSnapshot, LedgerPort } from './ports.js';
@@ -16,11 +16,6 @@ export type IntakeRefusal = Extract<
   ProblemCode,
   'no_leader' | 'queue_full' | 'ledger_full' | 'ledger_unavailable'
 >;
-
-export type SubmitReply =
-  | { readonly kind: 'accepted'; readonly job: JobSnapshot }
-  | { readonly kind: 'refused'; readonly why: IntakeRefusal }
-  | { readonly kind: 'unknown'; readonly id: JobId };
 
 /** A submitter waits this long for its commit, in ms. */
 export const ACCEPT_WAIT_MS = 10_000;
@@ -33,29 +28,27 @@ export class Intake {
   private readonly clock: Clock;
   private readonly ledger: LedgerPort;
   private readonly queuedMax: number;
-  private readonly payloadBytesMax: number;
   private open = true;
-  private full = false;
+  private lastUsage = { bytes: 0, maxBytes: Infinity };
   private asking = false;
 
-  constructor(options: {
-    readonly clock: Clock;
-    readonly ledger: LedgerPort;
-    readonly queuedMax: number;
-    readonly payloadBytesMax: number;
-  }) {
+  constructor(options: { readonly clock: Clock; readonly ledger: LedgerPort; readonly queuedMax: number }) {
     this.clock = options.clock;
     this.ledger = options.ledger;
     this.queuedMax = options.queuedMax;
-    this.payloadBytesMax = options.payloadBytesMax;
   }
 
   /** Why a job is not taken now (N1); undefined when it is. */
-  check(pipeline: CommitPipeline, queued: number, payloadBytes: number): IntakeRefusal | undefined {
+  check(pipeline: CommitPipeline, queued: number): IntakeRefusal | undefined {
     if (!this.open) return 'no_leader';
     if (!pipeline.healthy || pipeline.backlog > BACKLOG_BATCHES_MAX) return 'ledger_unavailable';
-    if (this.full) return 'ledger_full';
-    return queued >= this.queuedMax || payloadBytes >= this.payloadBytesMax ? 'queue_full' : undefined;
+    if (this.lastUsage.bytes > this.lastUsage.maxBytes * FILL_MAX) return 'ledger_full';
+    return queued >= this.queuedMax ? 'queue_full' : undefined;
+  }
+
+  /** Bytes of the ledger and what it may hold, as last heard. */
+  get usage(): { readonly bytes: number; readonly maxBytes: number } {
+    return this.lastUsage;
   }
 
   /** Calls `stage` and waits for it to say that the job is stored (N2). */
@@ -78,7 +71,7 @@ export class Intake {
       .usage()
       .then(
         ({ bytes, maxBytes }) => {
-          this.full = bytes > maxBytes * FILL_MAX;
+          this.lastUsage = { bytes, maxBytes };
         },
         () => undefined,
       )

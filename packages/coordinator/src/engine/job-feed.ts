@@ -4,11 +4,11 @@
  * Listeners hear committed states only, in order. The recent ones bridge the time between an outcome's commit and
  * its projection being readable, and serve the usual reader who asks right after the end.
  */
-import type { JobId } from '@zerofleet/model';
+import type { JobId, JobState } from '@zerofleet/model';
 import type { JobSnapshot } from './ports.js';
 
-/** Finished jobs that are kept for readers who come at once. An outcome is at most some 300 KiB, usually a few hundred bytes. */
-export const RECENT_MAX = 512;
+/** Finished jobs that are kept for readers who come at once. An outcome is usually a few hundred bytes. */
+export const RECENT_MAX = 2_048;
 
 export class JobFeed {
   private readonly listeners = new Map<JobId, Set<(job: JobSnapshot) => void>>();
@@ -28,6 +28,11 @@ export class JobFeed {
       set.delete(listener);
       if (set.size === 0 && this.listeners.get(id) === set) this.listeners.delete(id);
     };
+  }
+
+  /** Whether a change of the job to `state` is of interest to anyone: a replay need not tell of every job there is. */
+  wants(id: JobId, state: JobState): boolean {
+    return state.kind === 'finished' || this.listeners.has(id);
   }
 
   recent(id: JobId): JobSnapshot | undefined {

@@ -1,26 +1,29 @@
-/** What the engine makes of a job for others: its message to a worker, its snapshot, the outcomes that only the engine gives. */
-import type { JobEnvelope, Outcome, ToolDefinition } from '@zerofleet/model';
+/** What the engine makes of a job for others: its message to a worker, and the outcomes that only the engine gives. */
+import type { Outcome, PayloadRef, ToolDefinition } from '@zerofleet/model';
 import type { RunJob } from '@zerofleet/protocol';
+import type { JobRecord } from './job-record.js';
 import type { JobSnapshot } from './ports.js';
-import type { JobRecord } from './shard-state.js';
-
-export const snapshotOf = (record: JobRecord): JobSnapshot | undefined =>
-  record.shown === null ? undefined : { envelope: record.envelope, state: record.shown };
 
 /** Whether a cancel of the job is committed, or can change nothing any more. */
 export const isCancelled = ({ state }: JobSnapshot): boolean =>
   state.kind === 'finished' || (state.kind === 'running' && state.cancelRequested);
 
-export const runJob = (envelope: JobEnvelope, attempt: number, tool: ToolDefinition): RunJob => ({
-  id: envelope.id,
+/** One attempt of a job as its worker gets it. */
+export const runJob = (
+  { id, template, timeoutMs }: JobRecord,
+  payload: PayloadRef,
+  attempt: number,
+  tool: ToolDefinition,
+): RunJob => ({
+  id,
   attempt,
-  tenant: envelope.tenant,
-  tool: envelope.tool,
-  mode: envelope.decision.mode,
+  tenant: template.tenant,
+  tool: template.tool,
+  mode: template.decision.mode,
   pool: tool.pool,
   reuse: tool.reuse,
-  payload: envelope.payload,
-  timeoutMs: envelope.timeoutMs,
+  payload,
+  timeoutMs,
   outputBytes: tool.limits.outputBytes,
 });
 
@@ -29,6 +32,8 @@ export const UNDEFINED_TOOL: Outcome = {
   failure: { code: 'start_failed', message: 'the tool is not defined in this release any more' },
   report: null,
 };
+
+export const EXPIRED: Outcome = { kind: 'expired', report: null };
 
 export const workerLost = (attempts: number): Outcome => ({
   kind: 'failed',

@@ -2,42 +2,91 @@
  * The state of a shard: the fold of its ledger. Pure; the same in production, replay and simulation.
  *
  * T1  `apply` is the only way in. The leader applies an event when it stages it, a replay when it reads it.
- * T2  A record's `shown` is its state as committed: nothing outside the engine sees `state`.
- * T3  Events of a job that is not in the state are those of a job whose acceptance was purged: it had finished and
- *     been projected, so they change nothing. Purging never removes the acceptance of a job that is live (fold law).
+ * T2  Events of a job that is not in the state are those of a job whose acceptance was purged: it had finished and been
+ *     projected, so they change nothing (fold law). A finished job is forgotten once its outcome is known as projected.
+ * T3  `homes` counts, for each ledger message, what of it is still needed: the ledger is kept from the first on. A job that
+ *     was carried or parked is needed where it stands now, and nowhere else.
  */
 import {
-  QUEUED,
+  COMMIT_EVENTS_MAX,
+  firstState,
   transitionJob,
-  type JobEnvelope,
   type JobEvent,
   type JobId,
   type JobState,
+  type JobTemplate,
+  type StoredJob,
   type TenantId,
 } from '@zerofleet/model';
-import type { Commit, LedgerEvent } from '@zerofleet/protocol';
-
-export interface JobRecord {
-  readonly envelope: JobEnvelope;
-  /** Ledger sequence of its acceptance: the ledger is kept from the oldest of these on. */
-  readonly acceptedSeq: number;
-  state: JobState;
-  shown: JobState | null;
-}
+import {
+  LEDGER_FORMAT,
+  type Commit,
+  type LedgerEvent,
+  type LedgerFormat,
+  type ParkedJob,
+} from '@zerofleet/protocol';
+import type { Need } from '@zerofleet/scheduler';
+import { JobRecord } from './job-record.js';
 
 interface Counts {
   queued: number;
   running: number;
 }
 
+/** Jobs of the pages that a commit parks unknown jobs in, by page. */
+export type Pages = ReadonlyMap<number, readonly ParkedJob[]>;
+export const NO_PAGES: Pages = new Map();
+
+/** A page of the timer stream that still holds live jobs. */
+interface Page {
+  /** Ledger sequence of the newest `parked` that names it. */
+  seq: number;
+  live: number;
+}
+
+/** What a fold tells whoever keeps an index of it. */
+export interface FoldListener {
+  /** What a job of this template needs of a worker. */
+  needOf(template: JobTemplate): Need;
+  /** The job is new, or its state changed; `first`: it goes in front of what waits. */
+  changed(record: JobRecord, first: boolean): void;
+}
+
+/** Templates that are shared by identity; more than that are simply not shared. */
+const TEMPLATES_MAX = 100_000;
+/** Empty pages that are remembered; what is forgotten here is found again when a reign begins. */
+const EMPTIED_MAX = 10_000;
+
 export class ShardState {
   epoch = 0;
-  /** Inline payloads of the jobs in here: what they cost in memory, roughly. */
+  /** Inline payloads held in memory. */
   payloadBytes = 0;
-  /** In order of acceptance. A finished job stays until its outcome is projected. */
+  /** Bytes of the ledger that hold live jobs, roughly. */
+  liveBytes = 0;
+  /** Every outcome in commits up to this sequence is projected. */
+  projected = 0;
   readonly jobs = new Map<JobId, JobRecord>();
+  readonly pages = new Map<number, Page>();
+  /** Jobs that finished and are not known as projected, by the sequence of their end. */
+  readonly ended = new Map<number, JobId[]>();
+  /** Pages that hold no live job any more, by what is committed; whoever leads takes and drops them. */
+  emptied: number[] = [];
+  /** The newest format that the leader of this epoch reads. */
+  leaderFormat: LedgerFormat = LEDGER_FORMAT;
+  /** How many live jobs name each blob. */
+  private readonly blobs = new Map<string, number>();
+  private readonly homes = new Map<number, number>();
+  private readonly keys = new Map<string, JobRecord>();
   private readonly counts = new Map<TenantId, Counts>();
   private readonly total: Counts = { queued: 0, running: 0 };
+  private readonly templates = new Map<string, JobTemplate>();
+  /** The shared ones of late, by the object that stood in an event: a commit names the same one many times. */
+  private readonly sharedOf = new Map<JobTemplate, JobTemplate>();
+  private readonly listener: FoldListener;
+
+  constructor(listener: FoldListener) {
+    this.listener = listener;
+  }
 
   get queued(): number {
     return this.total.queued;
@@ -51,71 +100,240 @@ export class ShardState {
     return this.counts.get(tenant) ?? { queued: 0, running: 0 };
   }
 
-  /** Applies one committed message of the ledger. */
-  replay(commit: Commit, seq: number): void {
-    this.epoch = commit.epoch;
-    for (const event of commit.events) {
-      const record = this.apply(event, seq, commit.atMs, commit.epoch);
-      if (record !== undefined) record.shown = record.state;
-    }
+  /** The live job that a tenant submitted with this key. */
+  withKey(tenant: TenantId, key: string): JobRecord | undefined {
+    return this.keys.get(`${tenant} ${key}`);
   }
 
-  /** Applies one event (T1); returns the record of its job where it has one. Throws IllegalTransition. */
-  apply(event: LedgerEvent, seq: number, atMs: number, epoch: number): JobRecord | undefined {
+  /** Whether a live job names this blob. */
+  needsBlob(sha256: string): boolean {
+    return this.blobs.has(sha256);
+  }
+
+  /** The sequence from which on the ledger must be kept; `tail` when nothing is live. */
+  oldestNeeded(tail: number): number {
+    const [first] = this.homes.keys();
+    return first ?? tail;
+  }
+
+  /** Applies one committed message; `touched` hears of each job with the event that changed it. */
+  replay(
+    commit: Commit,
+    seq: number,
+    pages: Pages,
+    touched: (record: JobRecord, event: LedgerEvent) => void = () => undefined,
+  ): void {
+    for (const event of commit.events) {
+      const record = this.apply(event, seq, commit.atMs, commit.epoch, pages);
+      if (record === undefined) continue;
+      record.shown = record.state;
+      touched(record, event);
+    }
+    this.epoch = commit.epoch;
+    this.forgetThrough(commit.projected);
+  }
+
+  /** Applies one event (T1); returns the record of the job that it changed. Throws IllegalTransition. */
+  apply(
+    event: LedgerEvent,
+    seq: number,
+    atMs: number,
+    epoch: number,
+    pages: Pages = NO_PAGES,
+  ): JobRecord | undefined {
     switch (event.kind) {
       case 'elected':
         this.epoch = event.epoch;
+        this.leaderFormat = event.format;
         return undefined;
       case 'accepted':
-        return this.accept(event.job, seq);
+        return this.add(event.job, seq, firstState(event.job.extras));
+      case 'carried':
+        return this.carry(event.job, event.state, seq);
+      case 'parked':
+        this.park(event.page, event.ids, seq, pages.get(event.page) ?? []);
+        return undefined;
       case 'started': {
         const { attempt, worker, boot } = event;
         return this.step(event.id, { kind: 'started', assignment: { attempt, epoch, worker, boot }, atMs });
       }
-      case 'finished':
-        return this.step(event.id, {
-          kind: 'finished',
-          attempt: event.attempt,
-          outcome: event.outcome,
-          atMs,
-        });
+      case 'finished': {
+        const { attempt, outcome } = event;
+        const record = this.step(event.id, { kind: 'finished', attempt, outcome, atMs });
+        if (record !== undefined) push(this.ended, seq, record.id);
+        return record;
+      }
       case 'cancel_requested':
         return this.step(event.id, { kind: 'cancel_requested' });
-      case 'requeued':
-        return this.step(event.id, { kind: 'requeued', attempt: event.attempt, reason: event.reason });
+      case 'requeued': {
+        const { attempt, reason, dueAtMs } = event;
+        return this.step(event.id, { kind: 'requeued', attempt, reason, dueAtMs }, reason !== 'retry');
+      }
     }
   }
 
-  /** Forgets a finished job whose outcome is projected. */
-  forget(id: JobId): void {
-    const record = this.jobs.get(id);
-    if (record === undefined) return;
-    this.payloadBytes -= payloadBytesOf(record.envelope);
-    this.jobs.delete(id);
+  /** Every outcome in commits up to `seq` is projected: those jobs are forgotten. */
+  forgetThrough(seq: number): void {
+    if (seq <= this.projected) return;
+    this.projected = seq;
+    for (const [endedAt, ids] of this.ended) {
+      if (endedAt > seq) return;
+      this.ended.delete(endedAt);
+      for (const id of ids) this.forget(id);
+    }
   }
 
-  /** The sequence from which on the ledger must be kept, `tail` when nothing is live. */
-  oldestNeeded(tail: number): number {
-    const [first] = this.jobs.values();
-    return first?.acceptedSeq ?? tail;
+  /** The payload stands at its home; it is not needed in memory. */
+  spill(record: JobRecord): void {
+    if (record.payload === null) return;
+    record.payload = null;
+    this.payloadBytes -= record.payloadBytes;
   }
 
-  private accept(envelope: JobEnvelope, seq: number): JobRecord {
-    const record: JobRecord = { envelope, acceptedSeq: seq, state: QUEUED, shown: null };
-    this.jobs.set(envelope.id, record);
-    this.payloadBytes += payloadBytesOf(envelope);
-    this.count(envelope.tenant, QUEUED, 1);
+  /** One object for all equal templates. */
+  intern(template: JobTemplate): JobTemplate {
+    const { tenant, tool, toolVersion, decision } = template;
+    const { release, adapter, mode, revision, reason } = decision;
+    const key = [tenant, tool, toolVersion, template.class, release, adapter, mode, revision, reason].join(
+      ' ',
+    );
+    const known = this.templates.get(key);
+    if (known !== undefined) return known;
+    if (this.templates.size >= TEMPLATES_MAX) this.templates.clear();
+    this.templates.set(key, template);
+    return template;
+  }
+
+  private add(job: StoredJob, home: number, state: JobState): JobRecord {
+    const template = this.sharedOf.get(job.template) ?? this.share(job.template);
+    const record = new JobRecord(job, template, home, state, this.listener.needOf(template));
+    this.jobs.set(job.id, record);
+    this.payloadBytes += record.payloadBytes;
+    this.nameBlob(record, 1);
+    this.settle(record, home);
+    const { idempotency } = job.extras ?? {};
+    if (idempotency !== undefined) this.keys.set(`${template.tenant} ${idempotency.key}`, record);
+    this.count(template.tenant, state, 1);
+    this.listener.changed(record, false);
     return record;
   }
 
-  private step(id: JobId, event: JobEvent): JobRecord | undefined {
+  private share(template: JobTemplate): JobTemplate {
+    const shared = this.intern(template);
+    if (this.sharedOf.size >= COMMIT_EVENTS_MAX) this.sharedOf.clear();
+    this.sharedOf.set(template, shared);
+    return shared;
+  }
+
+  private carry(job: StoredJob, state: JobState, seq: number): JobRecord {
+    const record = this.jobs.get(job.id);
+    if (record === undefined) return this.add(job, seq, state);
+    this.move(record, seq);
+    return record;
+  }
+
+  private park(page: number, ids: readonly JobId[], seq: number, content: readonly ParkedJob[]): void {
+    const known = this.pages.get(page);
+    if (known === undefined) this.pages.set(page, { seq, live: 0 });
+    else {
+      this.unneed(known.seq);
+      known.seq = seq;
+    }
+    this.need(seq);
+    const listed = new Set(ids);
+    const absent = new Map(content.filter(({ job }) => listed.has(job.id)).map((one) => [one.job.id, one]));
+    for (const id of ids) {
+      const record = this.jobs.get(id);
+      const parked = absent.get(id);
+      if (record !== undefined) {
+        if (record.home !== -page) this.move(record, -page);
+      } else if (parked !== undefined) {
+        const added = this.add(parked.job, -page, parked.state);
+        added.shown = added.state;
+      }
+    }
+    this.dropIfEmpty(page);
+  }
+
+  private step(id: JobId, event: JobEvent, first = false): JobRecord | undefined {
     const record = this.jobs.get(id);
     if (record === undefined) return undefined;
     const before = record.state;
     record.state = transitionJob(before, event);
-    this.count(record.envelope.tenant, before, -1);
-    this.count(record.envelope.tenant, record.state, 1);
+    this.count(record.template.tenant, before, -1);
+    this.count(record.template.tenant, record.state, 1);
+    this.listener.changed(record, first);
     return record;
+  }
+
+  private forget(id: JobId): void {
+    const record = this.jobs.get(id);
+    if (record === undefined) return;
+    this.nameBlob(record, -1);
+    this.spill(record);
+    this.jobs.delete(id);
+    this.leave(record);
+    const { idempotency } = record.extras ?? {};
+    if (idempotency !== undefined) this.keys.delete(`${record.template.tenant} ${idempotency.key}`);
+  }
+
+  /** A payload in a blob is never spilled, so its name is always at hand. */
+  private nameBlob({ payload }: JobRecord, by: 1 | -1): void {
+    if (payload?.kind !== 'blob') return;
+    const { sha256 } = payload.blob;
+    const named = (this.blobs.get(sha256) ?? 0) + by;
+    if (named > 0) this.blobs.set(sha256, named);
+    else this.blobs.delete(sha256);
+  }
+
+  private move(record: JobRecord, home: number): void {
+    this.leave(record);
+    record.home = home;
+    this.settle(record, home);
+  }
+
+  private settle(record: JobRecord, home: number): void {
+    if (home < 0) {
+      const page = this.pages.get(-home);
+      if (page !== undefined) page.live += 1;
+      return;
+    }
+    this.need(home);
+    this.liveBytes += record.storedBytes;
+  }
+
+  private leave(record: JobRecord): void {
+    const { home } = record;
+    if (home < 0) {
+      const page = this.pages.get(-home);
+      if (page === undefined) return;
+      page.live -= 1;
+      this.dropIfEmpty(-home);
+      return;
+    }
+    this.unneed(home);
+    this.liveBytes -= record.storedBytes;
+  }
+
+  private dropIfEmpty(page: number): void {
+    const known = this.pages.get(page);
+    if (known === undefined || known.live > 0) return;
+    this.pages.delete(page);
+    this.unneed(known.seq);
+    this.emptied.push(page);
+    if (this.emptied.length > EMPTIED_MAX) this.emptied.shift();
+  }
+
+  /** Keeps the ledger from `seq` on, whatever is applied later for it; to be called in the order of sequences. */
+  need(seq: number): void {
+    this.homes.set(seq, (this.homes.get(seq) ?? 0) + 1);
+  }
+
+  /** Takes back one `need`. */
+  unneed(seq: number): void {
+    const left = (this.homes.get(seq) ?? 0) - 1;
+    if (left > 0) this.homes.set(seq, left);
+    else this.homes.delete(seq);
   }
 
   private count(tenant: TenantId, state: JobState, by: 1 | -1): void {
@@ -128,4 +346,8 @@ export class ShardState {
   }
 }
 
-const payloadBytesOf = ({ payload }: JobEnvelope): number => (payload.kind === 'inline' ? payload.bytes : 0);
+const push = <K, V>(map: Map<K, V[]>, key: K, value: V): void => {
+  const list = map.get(key);
+  if (list === undefined) map.set(key, [value]);
+  else list.push(value);
+};

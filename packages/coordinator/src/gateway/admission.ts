@@ -1,10 +1,13 @@
 /** From a submission to a job: tool, arguments, limits and files are checked, big payloads go to a blob, the decision is stamped. */
+import { createHash } from 'node:crypto';
 import {
   ATTEMPTS_DEFAULT,
   INLINE_ARGUMENTS_BYTES_MAX,
+  RUN_AHEAD_MS_MAX,
   type Decision,
   type InputFile,
   type JobEnvelope,
+  type JobExtras,
   type JobId,
   type Payload,
   type PayloadRef,
@@ -12,7 +15,7 @@ import {
   type TenantId,
 } from '@zerofleet/model';
 import type { Submit } from '@zerofleet/protocol';
-import type { BlobStore, Clock } from '@zerofleet/runtime';
+import { BlobError, type BlobStore, type Clock } from '@zerofleet/runtime';
 import type { Catalog } from './catalog.js';
 
 export interface AdmissionOptions {
@@ -35,6 +38,7 @@ export const admit = async (
   options: AdmissionOptions,
   tenant: TenantId,
   submit: Submit,
+  idempotencyKey?: string,
 ): Promise<Admitted> => {
   const tool = options.catalog.find(submit.tool);
   if (tool === undefined)
@@ -52,12 +56,14 @@ export const admit = async (
       code: 'invalid_request',
       detail: `timeoutMs is ${timeoutMs}; ${tool.name} allows ${tool.limits.timeoutMsMax} at most.`,
     });
+  const extras = extrasOf(submit, options.clock.wallMs(), idempotencyKey);
+  if (extras.kind === 'refused') return extras;
   const payload = await store({ arguments: args, files }, options.blobs);
-  if (payload === undefined)
+  if (typeof payload === 'string')
     return refuse({
-      code: 'ledger_unavailable',
+      code: payload,
       detail: 'The arguments cannot be stored at the moment. Nothing was accepted; try again.',
-      retryAfterMs: 1_000,
+      retryAfterMs: payload === 'blobs_full' ? 60_000 : 1_000,
     });
   const envelope: JobEnvelope = {
     id: options.newJobId(),
@@ -65,28 +71,90 @@ export const admit = async (
     tool: tool.name,
     toolVersion: tool.version,
     class: 'normal',
-    session: null,
     decision: options.decision,
     payload,
     timeoutMs,
     maxAttempts: submit.maxAttempts ?? ATTEMPTS_DEFAULT,
     acceptedAtMs: options.clock.wallMs(),
+    extras: extras.extras,
   };
   return { kind: 'admitted', envelope };
+};
+
+/** First pause of a retry policy that names none, and the longest, in ms. */
+const RETRY_BASE_MS = 1_000;
+const RETRY_CAP_MS = 60_000;
+
+type Extras = { readonly kind: 'extras'; readonly extras: JobExtras | null };
+
+const extrasOf = (
+  submit: Submit,
+  nowMs: number,
+  idempotencyKey: string | undefined,
+): Extras | Extract<Admitted, { kind: 'refused' }> => {
+  const wrong = (path: string, what: string): Extract<Admitted, { kind: 'refused' }> => ({
+    kind: 'refused',
+    refusal: {
+      code: 'invalid_request',
+      detail: `${path}: ${what}.`,
+      errors: [{ path: `/${path}`, message: what }],
+    },
+  });
+  const { delayMs, runAt, deadlineMs, retry } = submit;
+  if (delayMs !== undefined && runAt !== undefined) return wrong('runAt', 'give either runAt or delayMs');
+  const atMs = runAt === undefined ? nowMs + (delayMs ?? 0) : parseTime(runAt);
+  if (atMs === undefined) return wrong('runAt', 'must be a time such as 2030-01-31T12:00:00Z');
+  if (atMs > nowMs + RUN_AHEAD_MS_MAX) return wrong('runAt', 'is more than 366 days ahead');
+  const deadlineAtMs = deadlineMs === undefined ? undefined : nowMs + deadlineMs;
+  if (deadlineAtMs !== undefined && deadlineAtMs <= atMs && atMs > nowMs)
+    return wrong('deadlineMs', 'ends before the job may start');
+  const { baseMs = Math.min(RETRY_BASE_MS, retry?.capMs ?? RETRY_BASE_MS) } = retry ?? {};
+  const { capMs = Math.max(RETRY_CAP_MS, baseMs) } = retry ?? {};
+  if (capMs < baseMs) return wrong('retry/capMs', 'is less than baseMs');
+  const extras: JobExtras = {
+    ...(atMs > nowMs ? { runAtMs: atMs } : {}),
+    ...(deadlineAtMs === undefined ? {} : { deadlineAtMs }),
+    ...(retry === undefined ? {} : { retry: { on: retry.on, baseMs, capMs } }),
+    ...(idempotencyKey === undefined ? {} : { idempotency: { key: idempotencyKey, hash: hashOf(submit) } }),
+  };
+  return { kind: 'extras', extras: Object.keys(extras).length === 0 ? null : extras };
+};
+
+/** A time with its zone, as Unix ms. */
+const parseTime = (text: string): number | undefined => {
+  const match = /^(\d{4}-\d\d-\d\d)T\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)$/.exec(text);
+  const day = Date.parse(`${match?.[1]}T00:00:00Z`);
+  const ms = Date.parse(text);
+  if (match === null || Number.isNaN(day) || Number.isNaN(ms)) return undefined;
+  // A day that its month does not have would be read as one of the next month.
+  return new Date(day).toISOString().startsWith(match[1] ?? '') ? ms : undefined;
+};
+
+/** The same for equal bodies, whatever the order of their members: 128 bits of a SHA-256. */
+const hashOf = (submit: Submit): string =>
+  createHash('sha256').update(canonical(submit)).digest('base64url').slice(0, 22);
+
+const canonical = (value: unknown): string => {
+  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null';
+  const members = Object.entries(value)
+    .filter(([, member]) => member !== undefined)
+    .sort(([a], [b]) => (a < b ? -1 : 1));
+  return `{${members.map(([name, member]) => `${JSON.stringify(name)}:${canonical(member)}`).join(',')}}`;
 };
 
 const store = async (
   payload: Payload,
   blobs: () => BlobStore | undefined,
-): Promise<PayloadRef | undefined> => {
+): Promise<PayloadRef | 'ledger_unavailable' | 'blobs_full'> => {
   const bytes = Buffer.from(JSON.stringify(payload), 'utf8');
   if (bytes.byteLength <= INLINE_ARGUMENTS_BYTES_MAX)
     return { kind: 'inline', bytes: bytes.byteLength, payload };
   try {
     const blob = await blobs()?.put(bytes);
-    return blob === undefined ? undefined : { kind: 'blob', blob };
-  } catch {
-    return undefined;
+    return blob === undefined ? 'ledger_unavailable' : { kind: 'blob', blob };
+  } catch (error) {
+    return error instanceof BlobError && error.code === 'blobs_full' ? 'blobs_full' : 'ledger_unavailable';
   }
 };
 

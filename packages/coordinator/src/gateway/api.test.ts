@@ -1,305 +1,28 @@
-/** The tenant API over the real engine, whose ledger, worker and stores are in memory. */
-import { createHash } from 'node:crypto';
+/** The tenant API: what it refuses and how, and the life of a job through it. */
 import { afterEach, describe, expect, it } from 'vitest';
-import {
-  BODY_BYTES_MAX,
-  PROBLEMS,
-  type BlobRef,
-  type JobId,
-  type Outcome,
-  type ProblemCode,
-  type TenantId,
-  type ToolDefinition,
-  type ToolName,
-  type WorkerId,
-  type BootId,
-} from '@zerofleet/model';
-import type { JobView, Problem, Run, RunJob, StatusView } from '@zerofleet/protocol';
-import { newJobId, newRegistry, silentLogger, type BlobStore, type Clock } from '@zerofleet/runtime';
-import type { FastifyInstance, LightMyRequestResponse } from 'fastify';
-import { Engine } from '../engine/engine.js';
+import { BODY_BYTES_MAX, type TenantId } from '@zerofleet/model';
+import type { JobView, Problem } from '@zerofleet/protocol';
+import type { LightMyRequestResponse } from 'fastify';
 import { ACCEPT_WAIT_MS } from '../engine/intake.js';
-import type { AppendResult, Fence, JobSnapshot, LedgerPort } from '../engine/ports.js';
-import { Catalog } from './catalog.js';
-import { GatewayMetrics } from './gateway-metrics.js';
-import { addRoutes } from './routes.js';
-import { newApiServer } from './server.js';
-import type { ShardAccess } from './shard-access.js';
-import { TenantDirectory } from './tenants.js';
-
-const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-const until = async (reached: () => boolean): Promise<void> => {
-  while (!reached()) await settled();
-};
-
-/** Time that moves only when told. */
-class HandClock implements Clock {
-  private now = 0;
-  private readonly timers = new Set<{ readonly atMs: number; readonly fire: () => void }>();
-
-  nowMs(): number {
-    return this.now;
-  }
-
-  wallMs(): number {
-    return 1_700_000_000_000 + this.now;
-  }
-
-  after(delayMs: number, fire: () => void): () => void {
-    const timer = { atMs: this.now + delayMs, fire };
-    this.timers.add(timer);
-    return () => this.timers.delete(timer);
-  }
-
-  async advance(byMs: number): Promise<void> {
-    const end = this.now + byMs;
-    for (;;) {
-      const [next] = [...this.timers].filter((one) => one.atMs <= end).sort((a, b) => a.atMs - b.atMs);
-      if (next === undefined) break;
-      this.timers.delete(next);
-      this.now = next.atMs;
-      next.fire();
-      await settled();
-    }
-    this.now = end;
-  }
-}
-
-/** A fenced log in memory; `away` makes appends end as unknown and reads fail. */
-class ListLedger implements LedgerPort {
-  readonly messages: Uint8Array[] = [];
-  private readonly ids: string[] = [];
-  away = false;
-  fill = { bytes: 0, maxBytes: 100 };
-
-  append(bytes: Uint8Array, id: string, fence: Fence): Promise<AppendResult> {
-    if (this.away) return Promise.resolve({ kind: 'unknown', reason: 'away' });
-    if (fence.lastSeq !== this.messages.length) return Promise.resolve({ kind: 'refused' });
-    if (fence.lastId !== null && fence.lastId !== this.ids.at(-1))
-      return Promise.resolve({ kind: 'refused' });
-    this.messages.push(bytes);
-    this.ids.push(id);
-    return Promise.resolve({ kind: 'stored', seq: this.messages.length });
-  }
-
-  read(fromSeq: number, take: (seq: number, bytes: Uint8Array) => void): Promise<number> {
-    if (this.away) return Promise.reject(new Error('away'));
-    for (const [index, bytes] of this.messages.entries()) if (index + 1 >= fromSeq) take(index + 1, bytes);
-    return Promise.resolve(this.messages.length);
-  }
-
-  purge(): Promise<void> {
-    return Promise.resolve();
-  }
-
-  usage(): Promise<{ bytes: number; maxBytes: number }> {
-    return Promise.resolve(this.fill);
-  }
-}
-
-const TOOL: ToolDefinition = {
-  name: 'echo' as ToolName,
-  version: 3,
-  description: 'says what it was told',
-  adapter: 'native',
-  pool: {
-    image: 'tools',
-    runtime: 'runc',
-    resources: { cpuMilli: 1_000, memoryMiB: 256, pids: 64, workMiB: 16, tmpMiB: 16 },
-  },
-  limits: { timeoutMsDefault: 10_000, timeoutMsMax: 60_000, outputBytes: 1_024 },
-  reuse: 'tenant',
-  arguments: {
-    type: 'object',
-    required: ['text'],
-    additionalProperties: false,
-    properties: { text: { type: 'string' } },
-  },
-};
-const WORKER = 'w1' as WorkerId;
-const BOOT = '11111111-1111-4111-8111-111111111111' as BootId;
-const KEYS = { ada: 'zf_ada', bob: 'zf_bob' } as const;
-const JOB = { tool: 'echo', arguments: { text: 'hi' } };
-const NOBODYS_JOB = '0192f3a0-0000-7000-8000-00000000dead';
-const DONE: Outcome = {
-  kind: 'succeeded',
-  report: {
-    value: { said: 'hi' },
-    exitCode: 0,
-    usage: { wallMs: 1, cpuMs: 1, maxRssKiB: 1 },
-    output: {
-      kind: 'inline',
-      bytes: 3,
-      truncated: false,
-      chunks: [{ offset: 0, stream: 'stdout', encoding: 'utf8', data: 'hi\n' }],
-    },
-  },
-};
-const DIRECTORY = new TenantDirectory(
-  new Map(
-    Object.entries(KEYS).map(([tenant, key]) => [
-      createHash('sha256').update(key).digest('hex'),
-      tenant as TenantId,
-    ]),
-  ),
-);
-
-class Bench {
-  readonly clock = new HandClock();
-  readonly ledger = new ListLedger();
-  readonly runs: RunJob[] = [];
-  readonly stored = new Map<string, Uint8Array>();
-  readonly server: FastifyInstance;
-  readonly engine: Engine;
-  leading = true;
-  connected = true;
-  blobsAway = false;
-  outcomes: ShardAccess['outcomes'];
-  statusBreaks = false;
-
-  constructor(limits: { queuedMax?: number; waitersMax?: number } = {}) {
-    this.engine = new Engine({
-      ledger: this.ledger,
-      workers: {
-        callRoster: () => undefined,
-        run: (_worker, message: Run) => {
-          this.runs.push(...message.jobs);
-          return Promise.resolve({ v: 1, kind: 'taken', refused: [] });
-        },
-        stop: () => Promise.resolve({ v: 1, known: true }),
-      },
-      outcomes: { project: () => Promise.resolve() },
-      clock: this.clock,
-      log: silentLogger(),
-      tools: new Map([[TOOL.name, TOOL]]),
-      leader: 'bench',
-      queuedMax: limits.queuedMax ?? 100,
-      payloadBytesMax: 1e6,
-      commitWindow: 2,
-      workerSilenceMs: 1e9,
-      onLost: () => undefined,
-    });
-    this.outcomes = () => ({ read: () => Promise.resolve(undefined) });
-    const registry = newRegistry();
-    this.server = newApiServer(DIRECTORY, silentLogger());
-    addRoutes(this.server, {
-      shard: this.shard(),
-      metrics: new GatewayMetrics(registry, () => ({ leading: true, workers: 0, ...this.engine.counts })),
-      waitersMax: limits.waitersMax ?? 10,
-      admission: {
-        catalog: new Catalog([TOOL]),
-        clock: this.clock,
-        newJobId,
-        decision: { release: 'test', adapter: 'native', mode: 'warm', revision: 0, reason: 'test' },
-        blobs: () => (this.blobsAway ? undefined : this.blobs),
-      },
-    });
-  }
-
-  private readonly blobs: BlobStore = {
-    put: (bytes) => {
-      const sha256 = createHash('sha256').update(bytes).digest('hex');
-      this.stored.set(sha256, bytes);
-      return Promise.resolve({ sha256, bytes: bytes.byteLength } satisfies BlobRef);
-    },
-    get: (ref) => Promise.resolve(this.stored.get(ref.sha256) ?? new Uint8Array()),
-  };
-
-  /** A worker with room for one job. */
-  addWorker(): void {
-    const room = { cpuMilli: 1_000, memoryMiB: 256 };
-    this.engine.ready({
-      v: 1,
-      worker: WORKER,
-      boot: BOOT,
-      mode: 'warm',
-      seq: 1,
-      room,
-      free: room,
-      draining: false,
-      attempts: [],
-      pools: [],
-    });
-  }
-
-  async finish(id: string, outcome: Outcome = DONE): Promise<void> {
-    await until(() => this.runs.some((run) => run.id === id));
-    await this.engine.done({
-      v: 1,
-      epoch: this.engine.epoch,
-      worker: WORKER,
-      boot: BOOT,
-      id: id as JobId,
-      attempt: 1,
-      end: { kind: 'outcome', outcome },
-    });
-  }
-
-  call(
-    method: 'GET' | 'POST' | 'DELETE',
-    url: string,
-    options: { key?: string; body?: string | object; type?: string; headers?: Record<string, string> } = {},
-  ): Promise<LightMyRequestResponse> {
-    const { key = KEYS.ada, body } = options;
-    return this.server.inject({
-      method,
-      url,
-      headers: {
-        ...(key === '' ? {} : { authorization: `Bearer ${key}` }),
-        ...(body === undefined ? {} : { 'content-type': options.type ?? 'application/json' }),
-        ...options.headers,
-      },
-      ...(body === undefined ? {} : { payload: body }),
-    });
-  }
-
-  async submit(body: object = JOB, query = ''): Promise<JobView> {
-    const answer = await this.call('POST', `/v1/jobs${query}`, { body });
-    expect(answer.statusCode).toBe(202);
-    return answer.json();
-  }
-
-  private shard(): ShardAccess {
-    return {
-      engine: () => (this.leading ? this.engine : undefined),
-      outcomes: () => this.outcomes(),
-      blobs: () => (this.blobsAway ? undefined : this.blobs),
-      isConnected: () => this.connected,
-      openTail: () => undefined,
-      status: () => {
-        if (this.statusBreaks) throw new Error('secret detail');
-        return { shard: 's0' } as StatusView;
-      },
-    };
-  }
-}
+import {
+  Bench,
+  DONE,
+  expectRefusal,
+  JOB,
+  KEYS,
+  NOBODYS_JOB,
+  TOOL,
+  until,
+  type BenchLimits,
+} from './bench.test.helper.js';
 
 let bench: Bench;
-const open = async (limits: ConstructorParameters<typeof Bench>[0] = {}): Promise<Bench> => {
+const open = async (limits: BenchLimits = {}): Promise<Bench> => {
   bench = new Bench(limits);
-  await bench.engine.start();
+  await bench.begin();
   return bench;
 };
-afterEach(() => bench.server.close());
-
-const expectRefusal = (
-  answer: LightMyRequestResponse,
-  code: ProblemCode,
-  retryAfter: string | undefined,
-): Problem => {
-  const problem: Problem = answer.json();
-  expect(problem.code).toBe(code);
-  expect(answer.statusCode).toBe(PROBLEMS[code].status);
-  expect(answer.headers['content-type']).toMatch(/^application\/problem\+json/);
-  expect(answer.headers['retry-after']).toBe(retryAfter);
-  expect(problem).toMatchObject({
-    type: `urn:zerofleet:problem:${code}`,
-    title: PROBLEMS[code].title,
-    status: PROBLEMS[code].status,
-  });
-  expect(problem.detail).toMatch(/^\S.{10,}$/);
-  return problem;
-};
+afterEach(() => bench.close());
 
 describe('refusals', () => {
   it.each([
@@ -409,15 +132,11 @@ describe('refusals', () => {
     expect(head.statusCode).toBe(404);
   });
 
-  it('no_leader while another replica leads, ledger_unavailable while NATS is away', async () => {
+  it('ledger_unavailable while NATS is away, whatever the job', async () => {
     await open();
-    bench.leading = false;
-    expectRefusal(await bench.call('POST', '/v1/jobs', { body: JOB }), 'no_leader', '1');
-    expectRefusal(await bench.call('POST', `/v1/jobs/${NOBODYS_JOB}/cancel`), 'no_leader', '1');
     bench.connected = false;
-    expectRefusal(await bench.call('POST', '/v1/jobs', { body: JOB }), 'ledger_unavailable', '1');
-    bench.leading = true;
-    expectRefusal(await bench.call('POST', '/v1/jobs', { body: JOB }), 'ledger_unavailable', '1');
+    expectRefusal(await bench.post(), 'ledger_unavailable', '1');
+    expectRefusal(await bench.post(JOB, 'key'), 'ledger_unavailable', '1');
   });
 
   it('queue_full: one more than the shard may hold', async () => {
@@ -474,13 +193,17 @@ describe('refusals', () => {
 
   it('outcome_unavailable: what nobody can look up is not called missing', async () => {
     await open();
-    bench.outcomes = () => ({ read: () => Promise.reject(new Error('away')) });
-    expectRefusal(await bench.call('GET', `/v1/jobs/${NOBODYS_JOB}`), 'outcome_unavailable', '1');
-    bench.outcomes = () => undefined;
-    expectRefusal(await bench.call('GET', `/v1/jobs/${NOBODYS_JOB}`), 'outcome_unavailable', '1');
-    bench.outcomes = () => ({ read: () => Promise.resolve(undefined) });
-    bench.leading = false;
-    expectRefusal(await bench.call('GET', `/v1/jobs/${NOBODYS_JOB}`), 'outcome_unavailable', '1');
+    bench.outcomes.away = true;
+    for (const url of [`/v1/jobs/${NOBODYS_JOB}`, `/v1/jobs/${NOBODYS_JOB}/events`])
+      expectRefusal(await bench.call('GET', url), 'outcome_unavailable', '1');
+  });
+
+  it('index_rebuilding: an unknown id while finished jobs are indexed again', async () => {
+    await open();
+    bench.outcomes.rebuilding = true;
+    expectRefusal(await bench.call('GET', `/v1/jobs/${NOBODYS_JOB}`), 'index_rebuilding', '2');
+    const { id } = await bench.submit();
+    expect((await bench.call('GET', `/v1/jobs/${id}`)).statusCode).toBe(200);
   });
 
   it('outcome_unavailable: a finished job whose output cannot be read', async () => {
@@ -499,7 +222,7 @@ describe('refusals', () => {
     bench.addWorker();
     const { id } = await bench.submit();
     const poll = bench.call('GET', `/v1/jobs/${id}?wait=60s`);
-    await until(() => bench.engine.feed.size === 1);
+    await until(() => bench.feed.size === 1);
     expectRefusal(await bench.call('GET', `/v1/jobs/${id}?wait=60s`), 'too_many_waiters', '2');
     expectRefusal(await bench.call('GET', `/v1/jobs/${id}/events`), 'too_many_waiters', '2');
     expect((await bench.call('GET', `/v1/jobs/${id}`)).statusCode).toBe(200);
@@ -529,7 +252,7 @@ describe('jobs', () => {
     expect(answer.headers.location).toBe(`/v1/jobs/${job.id}`);
     expect(job).toMatchObject({ tool: 'echo', toolVersion: 3, stage: 'queued', attempt: 0, maxAttempts: 3 });
     expect(job).toMatchObject({ timeoutMs: 10_000, result: null, output: null, error: null });
-    expect(Buffer.from(bench.ledger.messages.at(-1) ?? []).toString()).toContain(job.id);
+    expect(Buffer.concat(bench.ledger.messages).toString()).toContain(job.id);
   });
 
   it('answer a waiting submission as 200 with result and output when they end', async () => {
@@ -630,15 +353,16 @@ describe('jobs', () => {
     expect(answer.json()).toMatchObject({ stage: 'cancelled' });
   });
 
-  it('are read from the outcomes when the engine has forgotten them', async () => {
-    await open();
+  it('are read from the outcomes when the replica has forgotten them', async () => {
+    const { outcomes } = await open();
     bench.addWorker();
     const { id } = await bench.submit();
     await bench.finish(id);
-    const job = bench.engine.find('ada' as TenantId, id) as JobSnapshot;
-    bench.leading = false;
-    bench.outcomes = () => ({ read: (tenant) => Promise.resolve(tenant === 'ada' ? job : undefined) });
+    await until(() => outcomes.records.has(id));
+    await bench.close();
+    await open({ outcomes });
     expect((await bench.call('GET', `/v1/jobs/${id}?wait=1s`)).json<JobView>().stage).toBe('succeeded');
+    expectRefusal(await bench.call('GET', `/v1/jobs/${id}`, { key: KEYS.bob }), 'not_found', undefined);
   });
 
   it('stream their output before their final state, and from the byte where a reader left off', async () => {
@@ -646,7 +370,7 @@ describe('jobs', () => {
     bench.addWorker();
     const { id } = await bench.submit();
     const streaming = bench.call('GET', `/v1/jobs/${id}/events`);
-    await until(() => bench.engine.feed.size === 1);
+    await until(() => bench.feed.size === 1);
     await bench.finish(id);
     const names = (text: string): string[] =>
       [...text.matchAll(/^event: (\w+)$/gm)].map((match) => match[1] ?? '');
@@ -657,7 +381,7 @@ describe('jobs', () => {
     const resumed = await bench.call('GET', `/v1/jobs/${id}/events`, { headers: { 'last-event-id': '1:2' } });
     expect(names(resumed.body)).toEqual(['output', 'state']);
     expect(resumed.body).toContain('"data":"\\n"');
-    expect(bench.engine.feed.size).toBe(0);
+    expect(bench.feed.size).toBe(0);
   });
 });
 

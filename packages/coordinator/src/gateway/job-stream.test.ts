@@ -25,16 +25,15 @@ const job = (state: JobState): JobSnapshot => ({
     tool: 'echo' as ToolName,
     toolVersion: 1,
     class: 'normal',
-    session: null,
     decision: { release: 'test', adapter: 'native', mode: 'warm', revision: 0, reason: 'test' },
-    payload: { kind: 'inline', bytes: 2, payload: { arguments: {}, files: [] } },
     timeoutMs: 1,
     maxAttempts: 3,
     acceptedAtMs: 0,
+    extras: null,
   },
 });
 const queued = (attempts: number): JobSnapshot =>
-  job({ kind: 'queued', attemptsStarted: attempts, attemptsSpent: attempts });
+  job({ kind: 'queued', attemptsStarted: attempts, attemptsSpent: attempts, dueAtMs: null });
 const running = (attempt: Attempt, cancelRequested = false): JobSnapshot =>
   job({
     kind: 'running',
@@ -212,6 +211,22 @@ describe('a stream', () => {
     expect(reader.tails).toHaveLength(1);
     reader.gone.abort();
     await reader.over;
+  });
+
+  it('passes over what is told again from the past, and keeps its output', async () => {
+    const reader = new Reader(queued(1));
+    reader.stream.push(running(2));
+    await reader.has(3);
+    reader.tails[0]?.bring(AB);
+    await reader.has(4);
+    for (const again of [queued(0), running(1), running(1, true), queued(1), running(2)])
+      reader.stream.push(again);
+    reader.tails[0]?.bring(CD);
+    await reader.has(5);
+    reader.stream.push(finished(2, [AB, CD]));
+    await reader.over;
+    expect(reader.words).toEqual(['queued', 'running', 'attempt 2', '2:0 ab', '2:2 cd', 'succeeded']);
+    expect(reader.tails).toHaveLength(1);
   });
 
   it('goes on at the byte where the reader left off, within a chunk too', async () => {

@@ -5,6 +5,7 @@
  *     is taken from the outcome.
  * V2  A new attempt is announced before its output; its offsets start again at 0.
  * V3  The stream ends after the first final state.
+ * V4  A job never goes back: what a replica that reads the ledger anew tells again is passed over.
  */
 import type { Attempt, OutputChunk } from '@zerofleet/model';
 import { chunksFrom, chunkEnd, FINAL_STAGES, type JobStreamEvent } from '@zerofleet/protocol';
@@ -36,6 +37,8 @@ export interface JobStreamOptions {
 export class JobStream {
   private readonly options: JobStreamOptions;
   private readonly changes: JobSnapshot[];
+  /** How far the newest change is (V4). */
+  private progress: number;
   private wakeUp: (() => void) | undefined;
   /** Whether something happened since the last look: a wake that comes during a look must not be lost. */
   private stirred = false;
@@ -46,12 +49,16 @@ export class JobStream {
   constructor(options: JobStreamOptions) {
     this.options = options;
     this.changes = [options.first];
+    this.progress = progressOf(options.first);
     this.sent = options.resume;
     options.signal.addEventListener('abort', () => this.wake(), { once: true });
   }
 
   /** A committed change of the job. */
   push(job: JobSnapshot): void {
+    const progress = progressOf(job);
+    if (progress <= this.progress) return;
+    this.progress = progress;
     this.changes.push(job);
     this.wake();
   }
@@ -137,3 +144,15 @@ export class JobStream {
     });
   }
 }
+
+/** Grows with every state of a job's life. */
+const progressOf = ({ state }: JobSnapshot): number => {
+  switch (state.kind) {
+    case 'queued':
+      return 4 * state.attemptsStarted;
+    case 'running':
+      return 4 * state.assignment.attempt - (state.cancelRequested ? 1 : 2);
+    case 'finished':
+      return Infinity;
+  }
+};

@@ -1,8 +1,14 @@
 /** Refusals as RFC 9457 problem documents, and the usual ones by name. */
-import { PROBLEMS, WAIT_MS_MAX, type JobId, type Refusal } from '@zerofleet/model';
+import {
+  IDEMPOTENCY_KEY_MAX,
+  PROBLEMS,
+  WAIT_MS_MAX,
+  type JobId,
+  type ProblemCode,
+  type Refusal,
+} from '@zerofleet/model';
 import { problemOf } from '@zerofleet/protocol';
 import type { FastifyReply } from 'fastify';
-import type { IntakeRefusal } from '../engine/intake.js';
 
 const MS_PER_S = 1_000;
 
@@ -40,9 +46,12 @@ export const TOO_MANY_WAITERS: Refusal = {
 };
 
 /** The refusal of a submission that was not taken: nothing was accepted. */
-export const notTaken = (why: IntakeRefusal): Refusal => ({ code: why, ...NOT_TAKEN[why] });
+export const notTaken = (why: ProblemCode): Refusal => ({
+  code: why,
+  ...(NOT_TAKEN[why] ?? { detail: 'Nothing was accepted. Try again.', retryAfterMs: 1_000 }),
+});
 
-const NOT_TAKEN: Record<IntakeRefusal, { detail: string; retryAfterMs: number }> = {
+const NOT_TAKEN: Partial<Record<ProblemCode, { detail: string; retryAfterMs?: number }>> = {
   no_leader: {
     detail: 'Nothing was accepted; a coordinator will lead soon. Try again.',
     retryAfterMs: 1_000,
@@ -59,6 +68,36 @@ const NOT_TAKEN: Record<IntakeRefusal, { detail: string; retryAfterMs: number }>
     detail: 'Nothing was accepted; the ledger cannot be reached. Try again.',
     retryAfterMs: 1_000,
   },
+  index_rebuilding: {
+    detail:
+      'Nothing was accepted; it is not known yet whether this key was used before. Try again with the same key.',
+    retryAfterMs: 2_000,
+  },
+  upgrading: {
+    detail:
+      'Nothing was accepted; until all coordinators are updated, jobs with keys, times or retries are not taken.',
+    retryAfterMs: 30_000,
+  },
+  idempotency_conflict: {
+    detail: 'The Idempotency-Key was used with another body within 24 hours. Use a new key for a new job.',
+  },
+};
+
+/** Why a job cannot be looked up just now. */
+export const notReadable = (why: ProblemCode): Refusal =>
+  why === 'index_rebuilding'
+    ? {
+        code: why,
+        detail:
+          'Finished jobs are being indexed again; whether there is such a job is known soon. Try again.',
+        retryAfterMs: 2_000,
+      }
+    : NOT_READABLE;
+
+export const BAD_KEY: Refusal = {
+  code: 'invalid_request',
+  detail: `Idempotency-Key must be 1 to ${IDEMPOTENCY_KEY_MAX} visible ASCII characters.`,
+  errors: [{ path: '/headers/idempotency-key', message: 'not a key' }],
 };
 
 /** The commit did not come back in time: the job may be there, under this id. */

@@ -1,24 +1,27 @@
 /** The routes of the tenant API. Shapes: protocol/http.ts; words for readers: docs/api.md. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { parseJobId, type JobId, type TenantId } from '@zerofleet/model';
-import { FINAL_STAGES, SubmitShape, type Submit } from '@zerofleet/protocol';
+import { IDEMPOTENCY_KEY_MAX, parseJobId, type JobEnvelope, type JobId } from '@zerofleet/model';
+import { FINAL_STAGES, SubmitShape, type DeadLettersView, type Submit } from '@zerofleet/protocol';
 import type { JobSnapshot } from '../engine/ports.js';
 import { admit, type AdmissionOptions } from './admission.js';
 import { viewOf as toolViewOf } from './catalog.js';
 import type { GatewayMetrics } from './gateway-metrics.js';
+import { BAD_PAGE, deadJob, NO_SUCH_LETTER, pageOf, redriven } from './dead-letters.js';
 import {
   acceptanceUnknown,
+  BAD_KEY,
   BAD_WAIT,
   NO_SUCH_JOB,
   NOT_READABLE,
+  notReadable,
   notTaken,
   refuse,
   TOO_MANY_WAITERS,
 } from './refusals.js';
-import { lookUp, type ShardAccess } from './shard-access.js';
+import type { ShardAccess } from './shard-access.js';
 import { SseWriter } from './sse.js';
 import { streamJob } from './stream-route.js';
-import { fullViewOf, viewOf } from './views.js';
+import { fullViewOf, stageOf, viewOf } from './views.js';
 import { parseWait, waitForEnd } from './waiting.js';
 
 export interface RouteOptions {
@@ -40,7 +43,9 @@ export const addRoutes = (server: FastifyInstance, options: RouteOptions): void 
   server.post('/v1/jobs/:id/cancel', (request, reply) => routes.cancel(request, reply));
   server.get('/v1/tools', () => ({ tools: options.admission.catalog.list() }));
   server.get('/v1/tools/:name', (request, reply) => routes.tool(request, reply));
-  server.get('/v1/status', (request) => options.shard.status(request.tenant));
+  server.get('/v1/dead-letters', (request, reply) => routes.deadLetters(request, reply));
+  server.post('/v1/dead-letters/:id/redrive', (request, reply) => routes.redrive(request, reply));
+  server.get('/v1/status', (request, reply) => routes.status(request, reply));
 };
 
 const NOT_CANCELLED = 'The cancel is not confirmed. Send it again: a second one is harmless.';
@@ -54,21 +59,30 @@ class Routes {
   }
 
   async submit(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
-    const { shard, admission, metrics } = this.options;
     const waitMs = waitOf(request);
     if (waitMs === undefined) return refuse(reply, BAD_WAIT);
-    const engine = shard.engine();
-    if (engine === undefined)
-      return refuse(reply, notTaken(shard.isConnected() ? 'no_leader' : 'ledger_unavailable'));
-    if (!shard.isConnected()) return refuse(reply, notTaken('ledger_unavailable'));
-    const admitted = await admit(admission, request.tenant, request.body as Submit);
+    const key = keyOf(request);
+    if (key === null) return refuse(reply, BAD_KEY);
+    if (!this.options.shard.isConnected()) return refuse(reply, notTaken('ledger_unavailable'));
+    const admitted = await admit(this.options.admission, request.tenant, request.body as Submit, key);
     if (admitted.kind === 'refused') return refuse(reply, admitted.refusal);
-    const { envelope } = admitted;
-    const answer = await engine.submit(envelope);
-    metrics.submitted(envelope.tool, answer.kind);
+    return this.hand(request, reply, admitted.envelope, waitMs);
+  }
+
+  /** Hands a job to the leader and answers with what became of it. */
+  private async hand(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    envelope: JobEnvelope,
+    waitMs: number,
+  ): Promise<FastifyReply> {
+    const answer = await this.options.shard.submit(envelope);
+    this.options.metrics.submitted(envelope.tool, answer.kind);
     if (answer.kind === 'refused') return refuse(reply, notTaken(answer.why));
-    void reply.header('location', `/v1/jobs/${envelope.id}`);
-    if (answer.kind === 'unknown') return refuse(reply, acceptanceUnknown(answer.id));
+    if (answer.kind === 'replayed') void reply.header('idempotent-replayed', 'true');
+    const id = answer.kind === 'unknown' ? answer.id : answer.job.envelope.id;
+    void reply.header('location', `/v1/jobs/${id}`);
+    if (answer.kind === 'unknown') return refuse(reply, acceptanceUnknown(id));
     return this.acknowledge(request, reply, answer.job, waitMs);
   }
 
@@ -81,13 +95,12 @@ class Routes {
 
   async events(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     const job = await this.find(request, reply);
-    const engine = this.options.shard.engine();
     if (job === undefined) return reply;
     if (this.waiters >= this.options.waitersMax) return refuse(reply, TOO_MANY_WAITERS);
     this.waiters += 1;
     try {
       const writer = new SseWriter(reply, request.headers['last-event-id']);
-      await streamJob(this.options.shard, engine, job, writer);
+      await streamJob(this.options.shard, job, writer);
     } finally {
       this.waiters -= 1;
     }
@@ -96,19 +109,56 @@ class Routes {
 
   async cancel(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     const id = idOf(request);
-    const engine = this.options.shard.engine();
     if (id === undefined) return refuse(reply, NO_SUCH_JOB);
-    if (engine === undefined) return refuse(reply, { ...notTaken('no_leader'), detail: NOT_CANCELLED });
-    const answer = await engine.cancel(request.tenant, id);
+    const answer = await this.options.shard.cancel(request.tenant, id);
     if (answer.kind === 'unavailable')
-      return refuse(reply, {
-        ...notTaken('ledger_unavailable'),
-        detail: NOT_CANCELLED,
-      });
+      return refuse(reply, { ...notTaken(answer.why), detail: NOT_CANCELLED });
     if (answer.kind === 'cancelled') return this.acknowledge(request, reply, answer.job, 0);
-    // Not live here: finished long ago, or not there at all.
+    // Not live: finished long ago, or not there at all.
     const job = await this.find(request, reply);
     return job === undefined ? reply : this.acknowledge(request, reply, job, 0);
+  }
+
+  async status(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+    const status = await this.options.shard.status(request.tenant);
+    return status === undefined
+      ? refuse(reply, { ...notTaken('no_leader'), detail: 'A coordinator will lead soon. Try again.' })
+      : reply.send(status);
+  }
+
+  async deadLetters(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+    const page = pageOf(request);
+    if (page === undefined) return refuse(reply, BAD_PAGE);
+    try {
+      const found = await this.options.shard.deadLetters()?.list(request.tenant, page);
+      if (found === undefined) return refuse(reply, NOT_READABLE);
+      const letters = found.letters.map((letter) => viewOf(deadJob(letter), null));
+      return await reply.send({ letters, next: found.next } satisfies DeadLettersView);
+    } catch {
+      return refuse(reply, NOT_READABLE);
+    }
+  }
+
+  /** Submits a dead letter's job again, once however often it is asked for, and takes the letter away. */
+  async redrive(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+    const id = idOf(request);
+    const { shard, admission } = this.options;
+    const letters = shard.deadLetters();
+    if (id === undefined) return refuse(reply, NO_SUCH_LETTER);
+    try {
+      const letter = await letters?.get(request.tenant, id);
+      if (letters === undefined) return refuse(reply, NOT_READABLE);
+      if (letter === undefined) return refuse(reply, NO_SUCH_LETTER);
+      const envelope = redriven(letter, admission.newJobId(), admission.clock.wallMs());
+      const answer = await shard.submit(envelope);
+      if (answer.kind === 'refused') return refuse(reply, notTaken(answer.why));
+      if (answer.kind === 'unknown') return refuse(reply, acceptanceUnknown(answer.id));
+      await letters.remove(request.tenant, id);
+      void reply.header('location', `/v1/jobs/${answer.job.envelope.id}`);
+      return await this.acknowledge(request, reply, answer.job, 0);
+    } catch {
+      return refuse(reply, NOT_READABLE);
+    }
   }
 
   tool(request: FastifyRequest, reply: FastifyReply): FastifyReply {
@@ -122,14 +172,11 @@ class Routes {
   /** The job that the path names, or undefined once a refusal was sent. */
   private async find(request: FastifyRequest, reply: FastifyReply): Promise<JobSnapshot | undefined> {
     const id = idOf(request);
-    const found = id === undefined ? ({ kind: 'unknown' } as const) : await this.lookUp(request.tenant, id);
+    const found =
+      id === undefined ? ({ kind: 'unknown' } as const) : await this.options.shard.find(request.tenant, id);
     if (found.kind === 'found') return found.job;
-    refuse(reply, found.kind === 'unknown' ? NO_SUCH_JOB : NOT_READABLE);
+    refuse(reply, found.kind === 'unknown' ? NO_SUCH_JOB : notReadable(found.why));
     return undefined;
-  }
-
-  private lookUp(tenant: TenantId, id: JobId): ReturnType<typeof lookUp> {
-    return lookUp(this.options.shard, tenant, id);
   }
 
   /** Answers an accepted submission: never with a refusal, since the job is there. 200 when it is final already. */
@@ -163,12 +210,15 @@ class Routes {
     job: JobSnapshot,
     waitMs: number,
   ): Promise<JobSnapshot | undefined> {
-    const engine = this.options.shard.engine();
-    if (engine === undefined) return job;
-    if (this.waiters >= this.options.waitersMax) return undefined;
+    const { shard, waitersMax } = this.options;
+    if (this.waiters >= waitersMax) return undefined;
     this.waiters += 1;
     try {
-      return await waitForEnd(engine.feed, job, waitMs, request.signal);
+      const newest = await waitForEnd(shard.feed, job, waitMs, request.signal);
+      if (FINAL_STAGES.has(stageOf(newest)) || request.signal.aborted) return newest;
+      // This replica may have heard of the end before it listened.
+      const found = await shard.find(request.tenant, job.envelope.id);
+      return found.kind === 'found' ? found.job : newest;
     } finally {
       this.waiters -= 1;
     }
@@ -181,6 +231,14 @@ class Routes {
 
 const idOf = (request: FastifyRequest): JobId | undefined =>
   parseJobId((request.params as { id: string }).id);
+
+/** The Idempotency-Key of a request: undefined for none, null for one that is none. */
+const keyOf = (request: FastifyRequest): string | undefined | null => {
+  const key = request.headers['idempotency-key'];
+  if (key === undefined) return undefined;
+  return typeof key === 'string' && KEY.test(key) ? key : null;
+};
+const KEY = new RegExp(`^[\\x21-\\x7e]{1,${IDEMPOTENCY_KEY_MAX}}$`);
 
 /** The asked-for wait in ms, 0 for none; undefined when it cannot be read. */
 const waitOf = (request: FastifyRequest): number | undefined => {

@@ -1,47 +1,48 @@
 /**
- * A shard as the gateway reaches it: the leader's engine when this replica leads, and the read side. Everything may be
- * missing at start and while a broker is away; the gateway then answers with a typed refusal, never with a wrong one.
+ * A shard as the gateway reaches it, whether this replica leads or not. Everything may be missing at start and while a broker
+ * is away; the gateway then answers with a typed refusal, never with a wrong one.
  */
-import type { JobId, TenantId } from '@zerofleet/model';
-import type { StatusView } from '@zerofleet/protocol';
+import type { JobEnvelope, JobId, ProblemCode, TenantId } from '@zerofleet/model';
+import type { DeadLetter, FindReply, StatusView, SubmitReply } from '@zerofleet/protocol';
 import type { BlobStore } from '@zerofleet/runtime';
-import type { Engine } from '../engine/engine.js';
+import type { JobFeed } from '../engine/job-feed.js';
 import type { JobSnapshot } from '../engine/ports.js';
-import type { OutcomeReader } from '../adapters/outcomes.js';
 import type { Tail } from './job-stream.js';
 
+/** How an asked-for cancel ended: the job as it stands then, no such live job, or a reason why nobody can say. */
+export type CancelAnswer =
+  | { readonly kind: 'cancelled'; readonly job: JobSnapshot }
+  | { readonly kind: 'unknown' }
+  | { readonly kind: 'unavailable'; readonly why: ProblemCode };
+
+/** A page of a tenant's dead letters, and where the next one goes on. */
+export interface DeadLetterPage {
+  readonly letters: readonly DeadLetter[];
+  readonly next: number | null;
+}
+
+/** A shard's dead letters. Everything throws on broken IO. */
+export interface DeadLetterAccess {
+  list(tenant: TenantId, page: { readonly limit: number; readonly after: number }): Promise<DeadLetterPage>;
+  get(tenant: TenantId, id: JobId): Promise<DeadLetter | undefined>;
+  remove(tenant: TenantId, id: JobId): Promise<void>;
+}
+
 export interface ShardAccess {
-  /** The engine while this replica leads. */
-  engine(): Engine | undefined;
-  outcomes(): OutcomeReader | undefined;
+  /** Hands a job to the leader. */
+  submit(envelope: JobEnvelope): Promise<SubmitReply>;
+  cancel(tenant: TenantId, id: JobId): Promise<CancelAnswer>;
+  /** The job of `tenant`, live or finished; only the leader says that there is none. */
+  find(tenant: TenantId, id: JobId): Promise<FindReply>;
+  /** The job as this replica knows it just now. */
+  known(tenant: TenantId, id: JobId): JobSnapshot | undefined;
+  /** Committed changes of jobs, as this replica hears of them. */
+  readonly feed: JobFeed;
   blobs(): BlobStore | undefined;
+  deadLetters(): DeadLetterAccess | undefined;
   /** Whether the connection to NATS is up. */
   isConnected(): boolean;
   openTail(job: JobSnapshot, from: number, wake: () => void): Tail | undefined;
-  status(tenant: TenantId): StatusView;
+  /** The fleet as its leader sees it; undefined while nobody leads. */
+  status(tenant: TenantId): Promise<StatusView | undefined>;
 }
-
-/** What a look-up found. `unavailable`: nobody can say just now whether there is such a job. */
-export type Lookup =
-  | { readonly kind: 'found'; readonly job: JobSnapshot }
-  | { readonly kind: 'unknown' }
-  | { readonly kind: 'unavailable' };
-
-/** The job of `tenant`, live or finished. */
-export const lookUp = async (shard: ShardAccess, tenant: TenantId, id: JobId): Promise<Lookup> => {
-  const engine = shard.engine();
-  const live = engine?.find(tenant, id);
-  if (live !== undefined) return { kind: 'found', job: live };
-  try {
-    const stored = await shard.outcomes()?.read(tenant, id);
-    if (stored !== undefined) return { kind: 'found', job: stored };
-  } catch {
-    return { kind: 'unavailable' };
-  }
-  // The job may have been committed between the two looks, or be live in a shard that nobody leads just now.
-  const late = engine?.find(tenant, id);
-  if (late !== undefined) return { kind: 'found', job: late };
-  return engine === undefined || shard.outcomes() === undefined
-    ? { kind: 'unavailable' }
-    : { kind: 'unknown' };
-};

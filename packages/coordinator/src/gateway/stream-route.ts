@@ -1,5 +1,4 @@
-/** Joins a job's stream to the engine's feed and a reader's connection. */
-import type { Engine } from '../engine/engine.js';
+/** Joins a job's stream to the shard's feed and a reader's connection. */
 import type { JobSnapshot } from '../engine/ports.js';
 import { JobStream } from './job-stream.js';
 import type { ShardAccess } from './shard-access.js';
@@ -10,12 +9,7 @@ import { outputOf } from './views.js';
 const TAIL_POLL_MS = 1_000;
 
 /** Streams `job` to `writer` until it ends or the reader leaves. Never throws. */
-export const streamJob = async (
-  shard: ShardAccess,
-  engine: Engine | undefined,
-  job: JobSnapshot,
-  writer: SseWriter,
-): Promise<void> => {
+export const streamJob = async (shard: ShardAccess, job: JobSnapshot, writer: SseWriter): Promise<void> => {
   const { tenant, id } = job.envelope;
   const stream = new JobStream({
     first: job,
@@ -25,8 +19,8 @@ export const streamJob = async (
     signal: writer.signal,
     pollMs: TAIL_POLL_MS,
   });
-  const unlisten = engine?.feed.listen(id, (change) => stream.push(change));
-  const now = engine?.find(tenant, id);
+  const unlisten = shard.feed.listen(id, (change) => stream.push(change));
+  const now = shard.known(tenant, id);
   if (now !== undefined && now.state !== job.state) stream.push(now);
   try {
     for await (const event of stream.events()) await writer.write(event);
@@ -34,6 +28,6 @@ export const streamJob = async (
   } catch {
     writer.cut();
   } finally {
-    unlisten?.();
+    unlisten();
   }
 };

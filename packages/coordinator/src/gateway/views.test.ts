@@ -22,16 +22,16 @@ const job = (state: JobState): JobSnapshot => ({
     tool: 'echo' as ToolName,
     toolVersion: 2,
     class: 'normal',
-    session: null,
     decision: { release: 'test', adapter: 'native', mode: 'warm', revision: 0, reason: 'test' },
-    payload: { kind: 'inline', bytes: 2, payload: { arguments: {}, files: [] } },
     timeoutMs: 500,
     maxAttempts: 3,
     acceptedAtMs: 0,
+    extras: null,
   },
 });
 const ended = (outcome: Outcome, startedAtMs: number | null = 1_000): JobSnapshot =>
   job({ kind: 'finished', outcome, attempt: 2, startedAtMs, finishedAtMs: 2_000 });
+const NOBODYS_ID = '0192f3a0-0000-7000-8000-00000000dead' as JobId;
 const CHUNKS: OutputChunk[] = [{ offset: 0, stream: 'stdout', encoding: 'utf8', data: 'hi' }];
 const REPORT: AttemptReport = {
   value: 0,
@@ -43,7 +43,9 @@ const NO_BLOBS = (): BlobStore | undefined => undefined;
 
 describe('a view', () => {
   it('of a queued job has no times but its acceptance, and no end', () => {
-    expect(viewOf(job({ kind: 'queued', attemptsStarted: 1, attemptsSpent: 0 }), null)).toEqual({
+    expect(
+      viewOf(job({ kind: 'queued', attemptsStarted: 1, attemptsSpent: 0, dueAtMs: null }), null),
+    ).toEqual({
       id: '0192f3a0-0000-7000-8000-000000000001',
       tool: 'echo',
       toolVersion: 2,
@@ -53,6 +55,9 @@ describe('a view', () => {
       cancelRequested: false,
       timeoutMs: 500,
       acceptedAt: '1970-01-01T00:00:00.000Z',
+      runAt: null,
+      deadlineAt: null,
+      redriveOf: null,
       startedAt: null,
       finishedAt: null,
       result: null,
@@ -61,6 +66,23 @@ describe('a view', () => {
       usage: null,
       output: null,
     });
+  });
+
+  it('says when a queued job may start, by when it must, and what it repeats', () => {
+    const extras = {
+      runAtMs: 1,
+      deadlineAtMs: 2_000,
+      redriveOf: NOBODYS_ID,
+      idempotency: { key: 'k', hash: 'h' },
+    };
+    const waiting = job({ kind: 'queued', attemptsStarted: 1, attemptsSpent: 1, dueAtMs: 1_000 });
+    const view = viewOf({ ...waiting, envelope: { ...waiting.envelope, extras } }, null);
+    expect(view).toMatchObject({
+      runAt: '1970-01-01T00:00:01.000Z',
+      deadlineAt: '1970-01-01T00:00:02.000Z',
+      redriveOf: NOBODYS_ID,
+    });
+    expect(JSON.stringify(view)).not.toContain('"k"');
   });
 
   it('of a running job says when its attempt started and whether its end was asked for', () => {
@@ -87,6 +109,8 @@ describe('a view', () => {
   it('of a job that ended in the queue has no start and no output', async () => {
     const view = await fullViewOf(ended({ kind: 'cancelled', report: null }, null), NO_BLOBS);
     expect(view).toMatchObject({ startedAt: null, output: null, result: null, exitCode: null });
+    const late = viewOf(ended({ kind: 'expired', report: null }, null), null);
+    expect(late).toMatchObject({ stage: 'expired', startedAt: null, error: { code: 'expired' } });
   });
 
   it('holds the whole output, from a blob too', async () => {

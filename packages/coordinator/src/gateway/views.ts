@@ -28,6 +28,9 @@ export const viewOf = (job: JobSnapshot, output: OutputView | null): JobView => 
     cancelRequested: state.kind === 'running' && state.cancelRequested,
     timeoutMs: envelope.timeoutMs,
     acceptedAt: at(envelope.acceptedAtMs),
+    runAt: state.kind === 'queued' && state.dueAtMs !== null ? at(state.dueAtMs) : null,
+    deadlineAt: envelope.extras?.deadlineAtMs === undefined ? null : at(envelope.extras.deadlineAtMs),
+    redriveOf: envelope.extras?.redriveOf ?? null,
     startedAt: state.kind === 'queued' || state.startedAtMs === null ? null : at(state.startedAtMs),
     finishedAt: state.kind === 'finished' ? at(state.finishedAtMs) : null,
     result: report?.value ?? null,
@@ -58,6 +61,8 @@ const errorOf = (outcome: Outcome, timeoutMs: number): JobView['error'] => {
       return outcome.failure;
     case 'timed_out':
       return { code: 'timed_out', message: `the tool was still running after ${timeoutMs} ms and was ended` };
+    case 'expired':
+      return { code: 'expired', message: 'the job was not started by its deadline' };
     case 'cancelled':
       return { code: 'cancelled', message: 'the job was cancelled' };
   }

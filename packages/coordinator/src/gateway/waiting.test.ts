@@ -13,16 +13,15 @@ const job = (state: JobState): JobSnapshot => ({
     tool: 'echo' as ToolName,
     toolVersion: 1,
     class: 'normal',
-    session: null,
     decision: { release: 'test', adapter: 'native', mode: 'warm', revision: 0, reason: 'test' },
-    payload: { kind: 'inline', bytes: 2, payload: { arguments: {}, files: [] } },
     timeoutMs: 1,
     maxAttempts: 1,
     acceptedAtMs: 0,
+    extras: null,
   },
 });
-const QUEUED = job({ kind: 'queued', attemptsStarted: 0, attemptsSpent: 0 });
-const LATER = job({ kind: 'queued', attemptsStarted: 1, attemptsSpent: 1 });
+const QUEUED = job({ kind: 'queued', attemptsStarted: 0, attemptsSpent: 0, dueAtMs: null });
+const LATER = job({ kind: 'queued', attemptsStarted: 1, attemptsSpent: 1, dueAtMs: null });
 const ENDED = job({
   kind: 'finished',
   outcome: { kind: 'cancelled', report: null },

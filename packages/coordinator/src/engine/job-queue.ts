@@ -1,0 +1,92 @@
+/**
+ * What waits: jobs that may start, jobs that wait for their time, and deadlines. Kept in line with the fold on standbys too,
+ * so that a new leader can dispatch at once.
+ *
+ * U1  Follows the fold by `changed` alone: a job is in the scheduler exactly while it is queued and its time has come.
+ * U2  Times are of the leader's wall clock; a job comes due at `due` and never by itself.
+ */
+import { poolKeyOf, type JobTemplate, type ToolDefinition, type ToolName } from '@zerofleet/model';
+import { FifoScheduler, MinHeap, type Need } from '@zerofleet/scheduler';
+import type { JobRecord } from './job-record.js';
+import type { FoldListener } from './shard-state.js';
+
+/** What a job needs whose tool this release does not define: nothing gives it, so it never starts. */
+const NOWHERE: Need = {
+  room: { cpuMilli: Number.MAX_SAFE_INTEGER, memoryMiB: Number.MAX_SAFE_INTEGER },
+  poolKey: '',
+  mode: 'process',
+};
+
+export class JobQueue implements FoldListener {
+  readonly ready = new FifoScheduler<JobRecord>();
+  /** Queued jobs of tools that this release does not define. */
+  readonly undefinedTools = new Set<JobRecord>();
+  /** Jobs with an attempt at a worker. */
+  readonly running = new Set<JobRecord>();
+  private readonly tools: ReadonlyMap<ToolName, ToolDefinition>;
+  private readonly needs = new Map<string, Need>();
+  private readonly delayed = new MinHeap<JobRecord>();
+  private readonly deadlines = new MinHeap<JobRecord>();
+
+  constructor(tools: ReadonlyMap<ToolName, ToolDefinition>) {
+    this.tools = tools;
+  }
+
+  needOf({ tool: name, decision: { mode } }: JobTemplate): Need {
+    const tool = this.tools.get(name);
+    if (tool === undefined) return NOWHERE;
+    const key = `${name} ${mode}`;
+    const known = this.needs.get(key);
+    if (known !== undefined) return known;
+    const need: Need = { room: tool.pool.resources, poolKey: poolKeyOf(tool.pool), mode };
+    this.needs.set(key, need);
+    return need;
+  }
+
+  changed(record: JobRecord, first: boolean): void {
+    const { state } = record;
+    if (state.kind === 'running') this.running.add(record);
+    else this.running.delete(record);
+    if (state.kind !== 'queued') {
+      this.ready.remove(record);
+      this.undefinedTools.delete(record);
+      return;
+    }
+    if (state.attemptsStarted === 0 && record.extras?.deadlineAtMs !== undefined)
+      this.deadlines.push(record, record.extras.deadlineAtMs);
+    if (record.need === NOWHERE) this.undefinedTools.add(record);
+    else if (state.dueAtMs !== null) this.delayed.push(record, state.dueAtMs);
+    else if (first) this.ready.addFirst(record);
+    else this.ready.add(record);
+  }
+
+  /** Moves what is due by `wallMs` to those who may start. */
+  due(wallMs: number): void {
+    while (this.delayed.firstKey <= wallMs) {
+      const record = this.delayed.pop();
+      const state = record?.state;
+      if (
+        record !== undefined &&
+        state?.kind === 'queued' &&
+        state.dueAtMs !== null &&
+        state.dueAtMs <= wallMs
+      )
+        this.ready.add(record);
+    }
+  }
+
+  /** Queued jobs that were not started by their deadline. */
+  expired(wallMs: number): JobRecord[] {
+    const late: JobRecord[] = [];
+    while (this.deadlines.firstKey <= wallMs) {
+      const record = this.deadlines.pop();
+      if (record?.state.kind === 'queued' && record.state.attemptsStarted === 0) late.push(record);
+    }
+    return late;
+  }
+
+  /** When the next job comes due or expires, Unix ms; Infinity for never. */
+  get nextAtMs(): number {
+    return Math.min(this.delayed.firstKey, this.deadlines.firstKey);
+  }
+}

@@ -1,0 +1,45 @@
+/** What a leader answers to the other replicas: that it is there, and what their gateways ask of it. */
+import { LEADER_VERSION, type LeaderCall, type LeaderReply, type SubmitReply } from '@zerofleet/protocol';
+import type { Clock } from '@zerofleet/runtime';
+import type { CancelReply, Engine } from './engine.js';
+import type { FormatPolicy } from './format-policy.js';
+import type { LeaderPort } from './ports.js';
+
+const v = LEADER_VERSION;
+
+/** Listens on `line` for `engine` until the returned function is called. */
+export const serveLeader = (
+  line: LeaderPort,
+  engine: Engine,
+  {
+    leader,
+    format,
+    clock,
+  }: { readonly leader: string; readonly format: FormatPolicy; readonly clock: Clock },
+): (() => void) =>
+  line.serve({
+    ping: (ping) => {
+      format.heard(ping.replica, ping.format, clock.nowMs());
+      return { v, leader, epoch: engine.epoch };
+    },
+    call: (call) => answer(engine, call),
+  });
+
+const answer = async (engine: Engine, call: LeaderCall): Promise<LeaderReply> => {
+  switch (call.kind) {
+    case 'submit':
+      return { v, kind: 'submit', replies: await Promise.all(call.jobs.map((job) => engine.submit(job))) };
+    case 'cancel':
+      return { v, kind: 'job', reply: cancelled(await engine.cancel(call.tenant, call.id)) };
+    case 'find':
+      return { v, kind: 'job', reply: await engine.find(call.tenant, call.id) };
+    case 'status':
+      return { v, kind: 'status', status: engine.status(call.tenant) };
+  }
+};
+
+/** A cancel's answer on the wire: `unknown` is a matter for a look-up, since the job may have ended long ago. */
+const cancelled = (reply: CancelReply): SubmitReply =>
+  reply.kind === 'cancelled'
+    ? { kind: 'accepted', job: reply.job }
+    : { kind: 'refused', why: reply.kind === 'unknown' ? 'not_found' : 'ledger_unavailable' };
