@@ -1,387 +1,275 @@
 /**
- * A whole shard under a virtual clock: the real engine over an in-memory ledger, model workers, tenants that submit and
- * cancel, and faults drawn from the seed. One seed is one history.
+ * A whole shard under a virtual clock: real replicas over in-memory ports, model workers, tenants, and faults drawn from the
+ * seed. One seed is one history: first a storm, with every invariant checked at every step, then calm, in which everything
+ * must end.
  */
-import type {
-  JobEnvelope,
-  JobId,
-  OutcomeKind,
-  TenantId,
-  ToolDefinition,
-  ToolName,
-  WorkerId,
-} from '@zerofleet/model';
-import { Engine, type JobSnapshot, type WorkerPort } from '@zerofleet/coordinator';
-import type { OutcomeRecord } from '@zerofleet/protocol';
-import { silentLogger } from '@zerofleet/runtime';
+import type { Attempt, BootId, JobId, WorkerId } from '@zerofleet/model';
+import type { WorkerPort } from '@zerofleet/coordinator';
+import type { Done, DoneReply } from '@zerofleet/protocol';
 import {
-  MemoryLedger,
+  FaultBook,
   MemoryLog,
+  MemoryOutcomeStore,
+  MemoryPages,
+  MemoryBlobs,
   ModelWorker,
-  NO_LEDGER_FAULTS,
   Prng,
-  ProcessClock,
   VirtualClock,
-  type Execution,
+  Wire,
+  type Exchange,
   type LeaderLine,
-  type LedgerFaults,
+  type ProcessClock,
 } from '@zerofleet/testkit';
+import { Auditor, SLOTS } from './auditor.js';
+import type { Defect } from './defects.js';
+import { FAULT_TABLE } from './fault-table.js';
+import { TOOL } from './jobs.js';
+import { Mischief } from './mischief.js';
+import { PurgeLaw } from './purge-law.js';
+import { ReplicaNode } from './replica-node.js';
+import { Tenants } from './tenants.js';
 
-/** Planted defects: each must be caught by the audit of some seed. */
-export type Defect =
-  'none' | 'unfenced-ledger' | 'fence-by-sequence-only' | 'double-run' | 'early-confirm' | 'outcome-dropped';
-
-const RESOURCES = { cpuMilli: 1_000, memoryMiB: 256, pids: 64, workMiB: 16, tmpMiB: 16 };
-export const TOOL: ToolDefinition = {
-  name: 'echo' as ToolName,
-  version: 1,
-  description: 'says what it was told',
-  adapter: 'native',
-  pool: { image: 'tools', runtime: 'runc', resources: RESOURCES },
-  limits: { timeoutMsDefault: 10_000, timeoutMsMax: 60_000, outputBytes: 1_024 },
-  reuse: 'tenant',
-  arguments: {},
-};
-const TOOLS = new Map([[TOOL.name, TOOL]]);
-const WORKER_SILENCE_MS = 4_000;
+const REPLICAS = 3;
+const WORKERS = 3;
+const JOBS = 150;
+const STORM_MS = 24_000;
+/** Everything ends within this of the end of the storm, in ms. */
+const CALM_MS_MAX = 150_000;
+/** Room that leaked is back within this, in ms (I6). */
+const HEAL_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 500;
-
-/** One life of a coordinator. */
-interface Replica {
-  readonly name: string;
-  readonly clock: ProcessClock;
-  readonly engine: Engine;
-  state: 'starting' | 'leading' | 'over';
-}
+/** So long after a stall a worker may still be called lost for it, in ms. */
+const STALL_SEEN_MS = 10_000;
 
 export class World {
   readonly seed: number;
+  readonly defect: Defect;
   readonly prng: Prng;
   readonly clock = new VirtualClock();
+  readonly book: FaultBook;
+  readonly wire: Wire;
   readonly log = new MemoryLog();
+  readonly pages = new MemoryPages();
+  readonly outcomes = new MemoryOutcomeStore(this.clock);
+  readonly exchange: Exchange = new Map();
+  /** Blobs by name. */
+  readonly shelf = new Map<string, Uint8Array>();
+  /** Attempts that their worker said are lost. */
+  private readonly saidLost = new Set<string>();
+  readonly auditor = new Auditor(this.outcomes, (...attempt) => this.mayBeLost(...attempt));
+  readonly tenants: Tenants;
+  readonly nodes: ReplicaNode[] = [];
   readonly workers: ModelWorker[] = [];
-  /** Jobs that their tenant was told are accepted. */
-  readonly accepted = new Map<JobId, { readonly tenant: TenantId; readonly maxAttempts: number }>();
-  readonly executions: Execution[] = [];
-  readonly projected = new Map<JobId, OutcomeRecord>();
-  /** Final states that a tenant's listener heard. */
-  readonly heard = new Map<JobId, OutcomeKind[]>();
-  readonly faultsHit = new Map<string, number>();
   readonly trace: string[] = [];
-  /** What must never happen, as seen by the world itself. */
-  readonly failures: string[] = [];
-  leaderChanges = 0;
-  private readonly defect: Defect;
-  private faults: LedgerFaults = NO_LEDGER_FAULTS;
-  private messageLossPermille = 0;
-  private outcomeFailPermille = 0;
-  private replicas: Replica[] = [];
-  private steps = 0;
+  /** Steps of the clock. */
+  steps = 0;
+  private readonly law = new PurgeLaw(this.pages, this.outcomes);
+  private lawDue = false;
+  private readonly stormy: boolean;
 
-  constructor(seed: number, defect: Defect = 'none') {
+  constructor(seed: number, options: { readonly defect?: Defect; readonly stormy?: boolean } = {}) {
     this.seed = seed;
+    this.defect = options.defect ?? 'none';
+    this.stormy = options.stormy ?? true;
     this.prng = new Prng(seed);
-    this.defect = defect;
-    if (defect === 'unfenced-ledger') this.log.fence = 'none';
-    if (defect === 'fence-by-sequence-only') this.log.fence = 'sequence-only';
-    this.log.onFault = (name) => this.hit(name);
-    this.startReplica();
-    for (let n = 1; n <= 3; n += 1) this.workers.push(this.newWorker(`w${n}`));
+    this.book = new FaultBook(FAULT_TABLE, this.prng, (place, kind) => this.note(`fault ${place} ${kind}`));
+    if (!this.stormy) this.book.end();
+    this.wire = new Wire(this.clock, this.prng, () => this.book);
+    this.plantDefect();
+    this.listen();
+    this.tenants = new Tenants(this);
+    for (let n = 1; n <= REPLICAS; n += 1) this.nodes.push(new ReplicaNode(this, `c${n}`));
+    for (let n = 1; n <= WORKERS; n += 1) this.workers.push(this.newWorker(`w${n}` as WorkerId));
   }
 
-  /** Runs one seed: faults while jobs come in, then calm until everything ended. */
-  async run(options: { readonly jobs: number; readonly stepsMax: number }): Promise<void> {
-    this.faults = { lost: 8, storedButUnanswered: 8, unreadable: 100, latencyMs: 20, timeoutMs: 1_000 };
-    this.messageLossPermille = 20;
-    this.outcomeFailPermille = 50;
-    this.scheduleSubmissions(options.jobs);
-    this.scheduleMischief();
-    const stormSteps = Math.floor(options.stepsMax * 0.5);
-    await this.advance(stormSteps, () => this.steps >= stormSteps);
-    this.calm();
-    await this.advance(options.stepsMax * 4, () => this.quiet());
-    if (!this.quiet()) this.failures.push(`${this.unfinished().length} jobs never ended`);
-  }
-
-  get stepCount(): number {
-    return this.steps;
-  }
-
-  /** Accepted jobs without a projected outcome. */
-  unfinished(): JobId[] {
-    return [...this.accepted.keys()].filter((id) => !this.projected.has(id));
-  }
-
-  private quiet(): boolean {
-    return this.unfinished().length === 0 && this.workers.every((worker) => worker.load === 0);
-  }
-
-  private async advance(limit: number, until: () => boolean): Promise<void> {
-    for (let n = 0; n < limit && !until(); n += 1) {
-      this.steps += 1;
-      if (!(await this.clock.step())) return;
-    }
-  }
-
-  private calm(): void {
-    this.faults = NO_LEDGER_FAULTS;
-    this.messageLossPermille = 0;
-    this.outcomeFailPermille = 0;
-    this.mischief = false;
-    for (const worker of this.workers) worker.clock.wake();
-    for (const replica of this.replicas) replica.clock.wake();
-    if (this.leader() === undefined) this.startReplica();
-  }
-
-  private hit(fault: string): void {
-    this.faultsHit.set(fault, (this.faultsHit.get(fault) ?? 0) + 1);
-    this.note(`fault ${fault}`);
-  }
-
-  private note(text: string): void {
-    this.trace.push(`${this.clock.nowMs().toFixed(0)} ${text}`);
-  }
-
-  // Coordinators
-
-  private leader(): Replica | undefined {
-    return this.replicas.findLast((replica) => replica.state !== 'over' && replica.clock.alive);
-  }
-
-  private startReplica(): void {
-    const clock = new ProcessClock(this.clock);
-    const name = `c${this.leaderChanges + 1}`;
-    this.leaderChanges += 1;
-    const engine = new Engine({
-      ledger: new MemoryLedger(this.log, clock, this.prng, () => this.faults),
-      workers: this.workerPort(clock),
-      outcomes: { project: (record) => this.project(clock, record) },
-      clock,
-      log: silentLogger(),
-      tools: TOOLS,
-      leader: name,
-      queuedMax: 100_000,
-      payloadBytesMax: 2 ** 30,
-      commitWindow: 3,
-      workerSilenceMs: WORKER_SILENCE_MS,
-      onLost: () => {
-        replica.state = 'over';
-        this.note(`${name} is over`);
-        if (this.leader() === undefined) clock.after(0, () => this.startReplica());
-      },
-    });
-    const replica: Replica = { name, clock, engine, state: 'starting' };
-    this.replicas = [...this.replicas.filter((one) => one.state !== 'over' && one.clock.alive), replica];
-    this.note(`${name} starts`);
-    void this.elect(replica);
-  }
-
-  /** A replica whose start fails is over, and the next one tries: an engine serves one reign only. */
-  private async elect(replica: Replica): Promise<void> {
+  /** Runs the history; what is wrong with it, empty when nothing is. */
+  async run(): Promise<readonly string[]> {
+    const rejected = (error: unknown): void => this.auditor.fail(`unhandled: ${String(error)}`);
+    process.on('unhandledRejection', rejected);
     try {
-      await replica.engine.start();
-      if (replica.state === 'starting') replica.state = 'leading';
+      await this.storm();
+      await this.calm();
     } catch (error) {
-      replica.state = 'over';
-      const reason = error instanceof Error ? error.message : String(error);
-      if (!/unreadable|not elected/.test(reason))
-        this.failures.push(`${replica.name} cannot lead: ${reason}`);
-      else replica.clock.after(100, () => this.startReplica());
+      this.auditor.fail(`thrown: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+    } finally {
+      process.off('unhandledRejection', rejected);
     }
+    return this.auditor.failures;
   }
 
-  private async project(clock: ProcessClock, record: OutcomeRecord): Promise<void> {
-    await new Promise<void>((resolve) => clock.after(this.prng.between(1, 10), resolve));
-    if (this.prng.chance(this.outcomeFailPermille, 1_000)) {
-      this.hit('projection failed');
-      throw new Error('outcome store is away');
-    }
-    if (this.defect === 'outcome-dropped' && this.prng.chance(1, 50)) return;
-    this.projected.set(record.job.id, record);
+  get leaderChanges(): number {
+    return this.auditor.epochs - 1;
   }
 
-  // Messages
-
-  /** Delivers after a while, in `to`'s process; false when it was lost on the way. */
-  private send(to: ProcessClock, act: () => void): void {
-    if (this.prng.chance(this.messageLossPermille, 1_000)) {
-      this.hit('message lost');
-      return;
-    }
-    const delayMs = this.prng.between(0, 5);
-    this.clock.after(delayMs, () => to.deliver(act));
-    if (!this.prng.chance(this.messageLossPermille, 2_000)) return;
-    this.hit('message doubled');
-    this.clock.after(delayMs + this.prng.between(0, 300), () => to.deliver(act));
+  /** The newest leader there is. */
+  leader(): ReplicaNode | undefined {
+    const leaders = this.nodes.filter((node) => node.leads);
+    return leaders.sort((a, b) => (b.engine?.epoch ?? 0) - (a.engine?.epoch ?? 0))[0];
   }
 
-  private request<T>(from: ProcessClock, to: () => ProcessClock, ask: () => T | Promise<T>): Promise<T> {
-    return new Promise((resolve, reject) => {
-      from.after(REQUEST_TIMEOUT_MS, () => reject(new Error('no answer')));
-      this.send(to(), () => {
-        void Promise.resolve(ask()).then((answer) => this.send(from, () => resolve(answer)));
-      });
+  note(text: string): void {
+    this.trace.push(`${this.clock.nowMs()} ${text}`);
+  }
+
+  // Phases
+
+  private async storm(): Promise<void> {
+    this.tenants.plan(JOBS, STORM_MS);
+    const mischief = this.stormy ? new Mischief(this) : undefined;
+    await this.advance(STORM_MS, () => false);
+    this.book.end();
+    mischief?.end();
+  }
+
+  private async calm(): Promise<void> {
+    if (this.auditor.failures.length > 0) return;
+    const quiet = (): boolean => this.tenants.open === 0 && this.auditor.isDone && this.outcomes.isIndexed;
+    const ended = await this.advance(CALM_MS_MAX, quiet);
+    if (this.auditor.failures.length > 0) return;
+    if (!ended) this.auditor.fail(`unfinished after ${CALM_MS_MAX} ms of calm`);
+    await this.advance(HEAL_MS, () => false);
+    if (this.auditor.failures.length > 0) return;
+    this.auditor.close();
+    this.checkHealed();
+    this.checkLaw();
+    if (this.auditor.failures.length > 0) return;
+    let wrong: string[] | undefined;
+    void this.tenants.lookAtAll().then((found) => {
+      wrong = found;
     });
+    if (!(await this.advance(CALM_MS_MAX, () => wrong !== undefined)))
+      this.auditor.fail('the last look-ups hang');
+    for (const what of wrong ?? []) this.auditor.fail(what);
   }
 
-  private workerPort(clock: ProcessClock): WorkerPort {
+  /** Lets time pass until `until`, `ms` at most; whether `until` came, or nothing more can. */
+  private async advance(ms: number, until: () => boolean): Promise<boolean> {
+    const endMs = this.clock.nowMs() + ms;
+    while (this.clock.nowMs() < endMs && this.auditor.failures.length === 0) {
+      if (until()) return true;
+      this.steps += 1;
+      if (!(await this.clock.step())) return until();
+      if (this.lawDue) this.checkLaw();
+    }
+    return until();
+  }
+
+  /** Whether an attempt may be lost, at least for one who looks from outside. */
+  private mayBeLost(worker: WorkerId, boot: BootId, id: JobId, attempt: Attempt): boolean {
+    const at = this.workers.find((one) => one.worker === worker);
+    if (at === undefined || at.boot !== boot || !at.holds(id, attempt)) return true;
+    const stalled = !at.clock.awake || this.clock.nowMs() - at.clock.wokeAtMs < STALL_SEEN_MS;
+    return stalled || this.saidLost.has(`${id}/${attempt}`);
+  }
+
+  /** I6: nothing holds room any more, in the leader's eyes or at a worker. */
+  private checkHealed(): void {
+    const leaders = this.nodes.filter((node) => node.leads);
+    if (leaders.length !== 1) this.auditor.fail(`${leaders.length} replicas lead at the end`);
+    const whole = SLOTS * TOOL.pool.resources.cpuMilli;
+    const view = leaders[0]?.engine?.fleetView().workers ?? [];
+    const free = view.map(({ freeCpuMilli }) => freeCpuMilli).join(' ');
+    if (free !== Array.from({ length: WORKERS }, () => whole).join(' '))
+      this.auditor.fail(`I6: free room is ${free}`);
+    for (const worker of this.workers)
+      if (worker.load > 0) this.auditor.fail(`I6: ${worker.worker} still holds ${worker.load} attempts`);
+  }
+
+  private checkLaw(): void {
+    this.lawDue = false;
+    for (const what of this.law.check(this.auditor.commits, this.log.firstSeq)) this.auditor.fail(what);
+  }
+
+  // Parts
+
+  private plantDefect(): void {
+    if (this.defect === 'unfenced-ledger') this.log.fence = 'none';
+    if (this.defect === 'fence-by-sequence-only') this.log.fence = 'sequence-only';
+    if (this.defect === 'index-says-none') this.outcomes.saysNone = true;
+  }
+
+  private listen(): void {
+    this.log.onStored = (seq, bytes, by) => {
+      this.auditor.onStored(seq, bytes, by);
+      const commit = this.auditor.commits.at(-1);
+      this.note(
+        `stored ${seq} ${commit?.epoch}/${commit?.batch} ${commit?.events.map(({ kind }) => kind).join(' ')}`,
+      );
+    };
+    this.log.onPurged = () => {
+      this.note(`purged up to ${this.log.firstSeq}`);
+      this.lawDue = true;
+    };
+    this.log.onFull = () => this.book.strike('ledger.append', 'full');
+    this.pages.onDropped = () => {
+      this.lawDue = true;
+    };
+    this.outcomes.onProject = (batch) => this.auditor.onProject(batch);
+  }
+
+  /** The workers as `process` reaches them. */
+  workerPort(process: ProcessClock): WorkerPort {
     const find = (id: WorkerId): ModelWorker => {
       const worker = this.workers.find((one) => one.worker === id);
       if (worker === undefined) throw new Error(`no worker ${id}`);
       return worker;
     };
+    const request = <T>(what: string, id: WorkerId, act: (worker: ModelWorker) => T): Promise<T> => {
+      const worker = find(id);
+      return this.wire.request(`worker.${what}`, process, [worker.clock], REQUEST_TIMEOUT_MS, () =>
+        act(worker),
+      );
+    };
     return {
       callRoster: () => {
-        for (const worker of this.workers) this.send(worker.clock, () => worker.roster());
+        for (const worker of this.workers)
+          this.wire.send('worker.roster', process, worker.clock, () => worker.roster());
       },
-      run: (id, message) =>
-        this.request(
-          clock,
-          () => find(id).clock,
-          () => find(id).run(message),
-        ),
-      stop: (id, message) =>
-        this.request(
-          clock,
-          () => find(id).clock,
-          () => find(id).stop(message),
-        ),
+      run: (id, message) => request('run', id, (worker) => worker.run(message)),
+      stop: (id, message) => request('stop', id, (worker) => worker.stop(message)),
     };
   }
 
-  private newWorker(name: string): ModelWorker {
-    const self = (): ProcessClock => worker.clock;
+  private newWorker(name: WorkerId): ModelWorker {
     const line: LeaderLine = {
       ready: (message) => {
-        for (const replica of this.replicas) this.send(replica.clock, () => replica.engine.ready(message));
+        const told =
+          this.defect === 'room-overstated'
+            ? { ...message, room: { cpuMilli: 6_000, memoryMiB: 8_192 } }
+            : message;
+        for (const node of this.nodes)
+          this.wire.send('worker.ready', worker.clock, node.process, () => node.engine?.ready(told));
       },
-      done: (message) => {
-        const replica = this.leader();
-        if (replica === undefined)
-          return new Promise((resolve) => self().after(REQUEST_TIMEOUT_MS, () => resolve(undefined)));
-        const ask = async (): Promise<Awaited<ReturnType<Engine['done']>>> => {
-          const reply = replica.engine.done(message);
-          return this.defect === 'early-confirm' ? { v: 1, kind: 'confirmed' } : reply;
-        };
-        return this.request(self(), () => replica.clock, ask).catch(() => undefined);
-      },
+      done: (message) => this.done(worker.clock, message),
     };
     const worker: ModelWorker = new ModelWorker({
-      worker: name as WorkerId,
+      worker: name,
       clock: this.clock,
       prng: this.prng,
       line,
-      room: { cpuMilli: 4_000, memoryMiB: 4_096 },
+      blobs: (process) => new MemoryBlobs(this.shelf, process, this.wire, this.book),
+      room: { cpuMilli: SLOTS * TOOL.pool.resources.cpuMilli, memoryMiB: 4_096 },
       onExecution: (execution) => {
-        this.executions.push(execution);
-        if (this.defect === 'double-run' && this.prng.chance(1, 50)) this.executions.push(execution);
-        this.note(`run ${execution.id} attempt ${execution.attempt} on ${execution.worker}`);
+        const { id, attempt, worker: at } = execution;
+        this.note(`run ${id} attempt ${attempt} on ${at}`);
+        this.auditor.onExecution(execution);
+        if (this.defect === 'double-run' && this.prng.chance(1, 50)) this.auditor.onExecution(execution);
       },
     });
     return worker;
   }
 
-  // Tenants
-
-  private scheduleSubmissions(jobs: number): void {
-    let atMs = 0;
-    for (let n = 0; n < jobs; n += 1) {
-      atMs += this.prng.between(0, 60);
-      this.clock.after(atMs, () => this.submit());
-    }
-  }
-
-  private submit(): void {
-    const replica = this.leader();
-    if (replica === undefined) return;
-    const envelope = this.newJob();
-    replica.clock.deliver(() => {
-      const { engine } = replica;
-      const unlisten = engine.feed.listen(envelope.id, (job) => this.hear(job));
-      void engine.submit(envelope).then((reply) => {
-        if (reply.kind !== 'accepted') return unlisten();
-        this.accepted.set(envelope.id, { tenant: envelope.tenant, maxAttempts: envelope.maxAttempts });
-        this.note(`accepted ${envelope.id}`);
-        if (this.prng.chance(1, 10)) this.scheduleCancel(envelope);
-      });
-    });
-  }
-
-  private scheduleCancel(envelope: JobEnvelope): void {
-    this.clock.after(this.prng.between(0, 3_000), () => {
-      const replica = this.leader();
-      replica?.clock.deliver(() => void replica.engine.cancel(envelope.tenant, envelope.id));
-    });
-  }
-
-  private hear(job: JobSnapshot): void {
-    if (job.state.kind !== 'finished') return;
-    const kinds = this.heard.get(job.envelope.id) ?? [];
-    this.heard.set(job.envelope.id, [...kinds, job.state.outcome.kind]);
-  }
-
-  private newJob(): JobEnvelope {
-    return {
-      id: this.prng.uuid(7) as JobId,
-      tenant: this.prng.pick(['a', 'b', 'c']) as TenantId,
-      tool: TOOL.name,
-      toolVersion: 1,
-      class: 'normal',
-      session: null,
-      decision: { release: 'sim', adapter: 'native', mode: 'warm', revision: 0, reason: 'sim' },
-      payload: { kind: 'inline', bytes: 2, payload: { arguments: {}, files: [] } },
-      timeoutMs: 10_000,
-      maxAttempts: this.prng.pick([1, 2, 3]),
-      acceptedAtMs: this.clock.wallMs(),
+  /** Whoever listens as leader hears it, and the first answer counts. */
+  private done(from: ProcessClock, message: Done): Promise<DoneReply | undefined> {
+    if (message.end.kind === 'lost') this.saidLost.add(`${message.id}/${message.attempt}`);
+    const leaders = this.nodes.filter((node) => node.leads);
+    const ask = (at: ProcessClock): Promise<DoneReply> => {
+      const engine = leaders.find(({ process }) => process === at)?.engine;
+      if (engine === undefined) return new Promise(() => undefined);
+      const reply = engine.done(message);
+      return this.defect === 'early-confirm' ? Promise.resolve({ v: 1, kind: 'confirmed' }) : reply;
     };
-  }
-
-  // Faults
-
-  private mischief = true;
-
-  private scheduleMischief(): void {
-    this.clock.after(this.prng.between(200, 2_500), () => {
-      if (!this.mischief) return;
-      this.doMischief();
-      this.scheduleMischief();
-    });
-  }
-
-  private doMischief(): void {
-    const worker = this.prng.pick(this.workers);
-    const leader = this.leader();
-    switch (this.prng.between(0, 5)) {
-      case 0:
-        this.hit('worker killed');
-        worker.restart();
-        break;
-      case 1:
-        this.hit('worker stalled');
-        worker.clock.sleep();
-        this.clock.after(this.prng.between(500, 9_000), () => worker.clock.wake());
-        break;
-      case 2:
-        this.hit('leader killed');
-        leader?.clock.kill();
-        this.clock.after(this.prng.between(50, 1_500), () => this.startReplica());
-        break;
-      case 3:
-        if (leader === undefined) break;
-        this.hit('leader stalled, another elected');
-        leader.clock.sleep();
-        this.clock.after(this.prng.between(100, 3_000), () => this.startReplica());
-        this.clock.after(this.prng.between(200, 9_000), () => leader.clock.wake());
-        break;
-      case 4:
-        if (leader === undefined) break;
-        this.hit('leader stalled');
-        leader.clock.sleep();
-        this.clock.after(this.prng.between(500, 3_000), () => leader.clock.wake());
-        break;
-      default:
-        this.hit('clock jumped');
-        this.clock.jump(this.prng.between(-3_600_000, 3_600_000));
-    }
+    const processes = leaders.map((node) => node.process);
+    return this.wire.request('worker.done', from, processes, REQUEST_TIMEOUT_MS, ask).catch(() => undefined);
   }
 }

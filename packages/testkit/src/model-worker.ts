@@ -1,10 +1,21 @@
 /**
- * A worker as the engine meets it: takes attempts, runs them for a while, repeats `done` until confirmed. It may be
- * killed (a new boot follows), stalled, or refuse for want of room.
+ * A worker as the engine meets it: takes attempts, runs them for a while, repeats `done` until confirmed. Its tools succeed,
+ * fail or run out of time; it may hand an attempt back unrun, lose one with its container engine, fail to get its payload,
+ * refuse one for want of room, be killed (a new boot follows) or stalled.
  */
-import type { Attempt, BootId, JobId, Room, WorkerId } from '@zerofleet/model';
+import type {
+  Attempt,
+  AttemptReport,
+  BootId,
+  JobId,
+  Outcome,
+  PayloadRef,
+  Room,
+  WorkerId,
+} from '@zerofleet/model';
 import {
   MESSAGES_VERSION,
+  type AttemptEnd,
   type Done,
   type DoneReply,
   type Ready,
@@ -14,6 +25,7 @@ import {
   type Stop,
   type StopReply,
 } from '@zerofleet/protocol';
+import { pause, type BlobStore } from '@zerofleet/runtime';
 import type { Prng } from './prng.js';
 import { ProcessClock, type VirtualClock } from './virtual-clock.js';
 
@@ -26,6 +38,8 @@ export interface LeaderLine {
 
 interface Held {
   readonly job: RunJob;
+  /** What it will come to unless it is cancelled. */
+  end: AttemptEnd;
   phase: 'running' | 'cancelling' | 'ended';
 }
 
@@ -39,6 +53,9 @@ export interface Execution {
 
 const READY_EVERY_MS = 1_000;
 const DONE_REPEAT_MS = 300;
+/** Tries to get a payload, and the pause between two, in ms. */
+const LOAD_TRIES = 3;
+const LOAD_PAUSE_MS = 200;
 
 export class ModelWorker {
   readonly worker: WorkerId;
@@ -46,6 +63,7 @@ export class ModelWorker {
   private readonly prng: Prng;
   private readonly line: LeaderLine;
   private readonly room: Room;
+  private readonly blobs: (process: ProcessClock) => BlobStore;
   private readonly onExecution: (execution: Execution) => void;
   private readonly held = new Map<string, Held>();
   private readonly forgotten = new Set<string>();
@@ -60,6 +78,8 @@ export class ModelWorker {
     readonly prng: Prng;
     readonly line: LeaderLine;
     readonly room: Room;
+    /** The blob store as a process of this worker reaches it. */
+    readonly blobs: (process: ProcessClock) => BlobStore;
     readonly onExecution: (execution: Execution) => void;
   }) {
     this.worker = options.worker;
@@ -67,10 +87,11 @@ export class ModelWorker {
     this.prng = options.prng;
     this.line = options.line;
     this.room = options.room;
+    this.blobs = options.blobs;
     this.onExecution = options.onExecution;
     this.clock = new ProcessClock(this.virtual);
     this.boot = this.prng.uuid() as BootId;
-    this.beat(this.clock);
+    this.begin();
   }
 
   /** Dies with all it held, and is back under a new boot id at once. */
@@ -82,7 +103,7 @@ export class ModelWorker {
     this.boot = this.prng.uuid() as BootId;
     this.epochSeen = 0;
     this.seq = 0;
-    this.beat(this.clock);
+    this.begin();
   }
 
   roster(): void {
@@ -106,6 +127,11 @@ export class ModelWorker {
     return { v: MESSAGES_VERSION, known: true };
   }
 
+  /** Whether this worker holds the attempt: it runs, or has ended and is not confirmed. */
+  holds(id: JobId, attempt: Attempt): boolean {
+    return this.held.has(`${id}/${attempt}`);
+  }
+
   /** Attempts that this worker holds. */
   get load(): number {
     return this.held.size;
@@ -117,20 +143,50 @@ export class ModelWorker {
     const running = [...this.held.values()].filter((one) => one.phase !== 'ended').length;
     if (this.forgotten.has(key) || running >= Math.floor(this.room.cpuMilli / job.pool.resources.cpuMilli))
       return false;
-    const held: Held = { job, phase: 'running' };
+    const held: Held = { job, end: this.drawEnd(), phase: 'running' };
     this.held.set(key, held);
-    this.onExecution({ id: job.id, attempt: job.attempt, worker: this.worker, boot: this.boot });
-    this.clock.after(this.prng.between(1, 2_000), () => void this.end(key, held));
+    if (held.end.kind === 'handed_back' || job.payload.kind === 'inline') this.execute(key, held);
+    else void this.fetch(job.payload).then((loaded) => this.execute(key, held, loaded));
     return true;
+  }
+
+  /** Runs for a while, unless it was stopped, or nothing came to be run. */
+  private execute(key: string, held: Held, loaded = true): void {
+    if (this.held.get(key) !== held) return;
+    const { id, attempt } = held.job;
+    if (!loaded) held.end = { kind: 'outcome', outcome: failed('start_failed') };
+    else if (held.end.kind !== 'handed_back' && held.phase === 'running')
+      this.onExecution({ id, attempt, worker: this.worker, boot: this.boot });
+    this.clock.after(this.prng.between(1, 2_000), () => void this.end(key, held));
+  }
+
+  private async fetch(payload: Extract<PayloadRef, { kind: 'blob' }>): Promise<boolean> {
+    const { clock } = this;
+    for (let tries = 1; tries <= LOAD_TRIES; tries += 1) {
+      const bytes = await this.blobs(clock)
+        .get(payload.blob)
+        .catch(() => undefined);
+      if (bytes !== undefined) return true;
+      await pause(clock, LOAD_PAUSE_MS);
+    }
+    return false;
+  }
+
+  private drawEnd(): AttemptEnd {
+    const n = this.prng.between(1, 100);
+    if (n > 30) return { kind: 'outcome', outcome: { kind: 'succeeded', report: REPORT } };
+    if (n > 15) return { kind: 'outcome', outcome: failed('tool_error') };
+    if (n > 12) return { kind: 'outcome', outcome: failed('protocol') };
+    if (n > 6) return { kind: 'outcome', outcome: { kind: 'timed_out', report: REPORT } };
+    return n > 3 ? { kind: 'handed_back', reason: 'draining' } : { kind: 'lost', reason: 'engine' };
   }
 
   private async end(key: string, held: Held): Promise<void> {
     if (this.held.get(key) !== held) return;
-    const report = { value: null, exitCode: 0, usage: { wallMs: 1, cpuMs: 1, maxRssKiB: 1 }, output: EMPTY };
-    const outcome =
+    const end: AttemptEnd =
       held.phase === 'cancelling'
-        ? ({ kind: 'cancelled', report } as const)
-        : ({ kind: 'succeeded', report } as const);
+        ? { kind: 'outcome', outcome: { kind: 'cancelled', report: REPORT } }
+        : held.end;
     held.phase = 'ended';
     const { id, attempt } = held.job;
     const { boot, clock } = this;
@@ -142,7 +198,7 @@ export class ModelWorker {
         boot,
         id,
         attempt,
-        end: { kind: 'outcome', outcome },
+        end,
       };
       const reply = await this.line.done(message);
       if (this.held.get(key) !== held) return;
@@ -154,6 +210,11 @@ export class ModelWorker {
   private forget(key: string): void {
     this.held.delete(key);
     this.forgotten.add(key);
+  }
+
+  private begin(): void {
+    const { clock } = this;
+    clock.after(0, () => this.beat(clock));
   }
 
   private beat(clock: ProcessClock): void {
@@ -180,4 +241,14 @@ export class ModelWorker {
   }
 }
 
-const EMPTY = { kind: 'inline', bytes: 0, truncated: false, chunks: [] } as const;
+const REPORT: AttemptReport = {
+  value: null,
+  exitCode: 0,
+  usage: { wallMs: 1, cpuMs: 1, maxRssKiB: 1 },
+  output: { kind: 'inline', bytes: 0, truncated: false, chunks: [] },
+};
+const failed = (code: 'tool_error' | 'protocol' | 'start_failed'): Outcome => ({
+  kind: 'failed',
+  failure: { code, message: 'it said no' },
+  report: REPORT,
+});
