@@ -57,6 +57,7 @@ const usageLine = ({ code, message }: CommanderError): string => {
 
 const ADVICE: Partial<Record<string, string>> = {
   unauthorized: 'check ZEROFLEET_API_KEY or --key-file',
+  idempotency_conflict: 'check --idempotency-key',
   unknown_tool: "see 'zerofleet tools'",
   invalid_arguments: "see 'zerofleet tools NAME' for what it takes",
 };
@@ -83,7 +84,7 @@ const problemExit = ({ code, status }: ProblemError): number => {
 
 const ambiguousLine = ({ message, jobId }: SubmissionAmbiguousError): string =>
   jobId === undefined
-    ? `${message}; sending it again may run it twice`
+    ? `${message}; sending it again may run it twice, unless both carry the same --idempotency-key`
     : `${message}; ask with 'zerofleet get ${jobId}' before sending it again`;
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -20,6 +20,9 @@ export const jobView = (stage: JobStage, more: Partial<JobView> = {}): JobView =
     cancelRequested: false,
     timeoutMs: 1_000,
     acceptedAt: '2026-01-01T00:00:00.000Z',
+    runAt: null,
+    deadlineAt: null,
+    redriveOf: null,
     startedAt: null,
     finishedAt: null,
     result: null,
@@ -49,17 +52,25 @@ export interface FakeApi {
   readonly url: string;
   /** `METHOD path` of every request, with the body where there was one. */
   readonly seen: string[];
+  /** Their headers, and what stood behind the question marks of those that had one. */
+  readonly headers: IncomingMessage['headers'][];
+  readonly queries: string[];
   close(): Promise<void>;
 }
 
 /** Serves `routes`, by method and path without its query. */
 export const fakeApi = async (routes: Readonly<Record<string, Route>>): Promise<FakeApi> => {
   const seen: string[] = [];
+  const headers: IncomingMessage['headers'][] = [];
+  const queries: string[] = [];
   const server = createServer((request: IncomingMessage, reply) => {
     let body = '';
     request.setEncoding('utf8').on('data', (text: string) => (body += text));
     request.on('end', () => {
-      const route = `${request.method} ${request.url?.split('?')[0]}`;
+      const [path, query] = (request.url ?? '').split('?');
+      const route = `${request.method} ${path}`;
+      headers.push(request.headers);
+      if (query !== undefined) queries.push(query);
       seen.push(body === '' ? route : `${route} ${body}`);
       (routes[route] ?? refuse(404, 'not_found', 'There is no such job of yours.'))(reply, body);
     });
@@ -70,7 +81,7 @@ export const fakeApi = async (routes: Readonly<Record<string, Route>>): Promise<
       server.close(() => resolve());
       server.closeAllConnections();
     });
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, seen, close };
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, seen, headers, queries, close };
 };
 
 export const answer =

@@ -1,7 +1,7 @@
 /** A submission from what stands on the command line. */
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
-import type { JsonObject, JsonValue } from '@zerofleet/model';
+import type { JsonObject, JsonValue, RetryCause } from '@zerofleet/model';
 import { BODY_BYTES_MAX, INPUT_FILES_MAX } from '@zerofleet/model';
 import type { Submit } from '@zerofleet/protocol';
 import { isUtf8 } from 'node:buffer';
@@ -12,6 +12,11 @@ export interface JobOptions {
   readonly file?: string[];
   readonly timeout?: string;
   readonly maxAttempts?: string;
+  readonly delay?: string;
+  readonly runAt?: string;
+  readonly deadline?: string;
+  readonly retryOn?: string[];
+  readonly idempotencyKey?: string;
   readonly runtime?: string;
   readonly code?: string;
 }
@@ -40,7 +45,48 @@ export const submissionOf = async (
     ...(files.length === 0 ? {} : { files }),
     ...(options.timeout === undefined ? {} : { timeoutMs: parseDuration('--timeout', options.timeout) }),
     ...(options.maxAttempts === undefined ? {} : { maxAttempts: attemptsOf(options.maxAttempts) }),
+    ...timesOf(options),
+    ...(options.retryOn === undefined ? {} : { retry: { on: causesOf(options.retryOn) } }),
   };
+};
+
+/** What goes beside the job: its idempotency key, where one is given. */
+export const keyOf = ({ idempotencyKey }: JobOptions): { readonly idempotencyKey?: string } =>
+  idempotencyKey === undefined ? {} : { idempotencyKey };
+
+const timesOf = ({
+  delay,
+  runAt,
+  deadline,
+}: JobOptions): Pick<Submit, 'delayMs' | 'runAt' | 'deadlineMs'> => {
+  if (delay !== undefined && runAt !== undefined)
+    throw new UsageError('--delay and --run-at were both given; give one of them');
+  return {
+    ...(delay === undefined ? {} : { delayMs: parseDuration('--delay', delay) }),
+    ...(runAt === undefined ? {} : { runAt }),
+    ...(deadline === undefined ? {} : { deadlineMs: parseDuration('--deadline', deadline) }),
+  };
+};
+
+/** Ends of an attempt that may be tried again. */
+export const RETRY_CAUSES = [
+  'tool_error',
+  'killed',
+  'container_lost',
+  'start_failed',
+  'timed_out',
+] as const satisfies readonly RetryCause[];
+
+/** Each once, comma-separated or one after the other. */
+const causesOf = (texts: readonly string[]): RetryCause[] => {
+  const causes = texts
+    .flatMap((text) => text.split(','))
+    .map((text) => {
+      const cause = RETRY_CAUSES.find((one) => one === text.trim());
+      if (cause !== undefined) return cause;
+      throw new UsageError(`--retry-on is '${text}'; give one of ${RETRY_CAUSES.join(', ')}`);
+    });
+  return [...new Set(causes)];
 };
 
 /** One JSON object, or `key=value` (text) and `key:=value` (JSON) in any number. */

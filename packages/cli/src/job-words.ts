@@ -8,6 +8,8 @@ export const exitOf = ({ stage }: JobView): number => {
   switch (stage) {
     case 'succeeded':
       return EXIT.ok;
+    case 'expired':
+      return EXIT.expired;
     case 'cancelled':
       return EXIT.cancelled;
     case 'timed_out':

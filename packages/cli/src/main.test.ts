@@ -45,6 +45,7 @@ const folder = (): string => {
 
 const NOWHERE = 'http://127.0.0.1:1';
 const POST = 'POST /v1/jobs';
+const OTHER_ID = '0192f3a0-0000-7000-8000-000000000002';
 const GET = `GET /v1/jobs/${JOB_ID}`;
 const EVENTS = `${GET}/events`;
 const CANCEL = `POST /v1/jobs/${JOB_ID}/cancel`;
@@ -79,6 +80,7 @@ describe('run', () => {
     ['failed', EXIT.jobFailed],
     ['timed_out', EXIT.timedOut],
     ['cancelled', EXIT.cancelled],
+    ['expired', EXIT.expired],
   ] as const)('of a job that ended %s exits %i', async (stage, code) => {
     const error = { code: 'x', message: 'why\nso' };
     const api = await serve({ [POST]: accepted, [EVENTS]: events(...BEGUN, state(stage, { error })) });
@@ -130,6 +132,32 @@ describe('run', () => {
     });
   });
 
+  it('sends times, retries and a key, and the same from run and submit', async () => {
+    const api = await serve({ [POST]: accepted });
+    const later = ['--deadline', '1h', '--retry-on', 'killed', '--retry-on', 'tool_error,killed'];
+    const keyed = ['--idempotency-key', 'order-17'];
+    await zerofleet(api.url, 'submit', 'echo', '--delay', '5m', ...later, ...keyed);
+    await zerofleet(api.url, 'run', 'echo', '--detach', '--run-at', '2030-01-31T12:00:00Z', ...keyed);
+    expect(api.seen.map((line) => JSON.parse(line.slice(POST.length)) as unknown)).toEqual([
+      {
+        tool: 'echo',
+        arguments: {},
+        delayMs: 300_000,
+        deadlineMs: 3_600_000,
+        retry: { on: ['killed', 'tool_error'] },
+      },
+      { tool: 'echo', arguments: {}, runAt: '2030-01-31T12:00:00Z' },
+    ]);
+    expect(api.headers.map((headers) => headers['idempotency-key'])).toEqual(['order-17', 'order-17']);
+  });
+
+  it('runs the job of its key to the end', async () => {
+    const api = await serve({ [POST]: accepted, [EVENTS]: events(...BEGUN, state('succeeded')) });
+    const end = await zerofleet(api.url, 'run', 'echo', '--idempotency-key', 'k');
+    expect(end.code).toBe(0);
+    expect(api.headers[0]?.['idempotency-key']).toBe('k');
+  });
+
   it('cancels the job at the first Ctrl-C and waits for its outcome', async () => {
     let following: { write: () => void } | undefined;
     const api = await serve({
@@ -167,7 +195,10 @@ describe('run', () => {
       [POST]: accepted,
       [EVENTS]: (reply) => {
         tell(reply, ...BEGUN);
-        const timer = setInterval(() => tell(reply, state('running', { timeoutMs: Math.random() })), 20);
+        const timer = setInterval(
+          () => tell(reply, state('running', { timeoutMs: Math.ceil(Math.random() * 1e6) })),
+          20,
+        );
         let offset = 0;
         const flood = setInterval(() => {
           tell(reply, output(offset, 'stdout', 'line\n'));
@@ -255,6 +286,31 @@ describe('get, logs, cancel, tools, status', () => {
   });
 });
 
+describe('dead-letters', () => {
+  const LETTERS = 'GET /v1/dead-letters';
+
+  it('list shows a page, and where the next one is', async () => {
+    const letter = jobView('failed', { error: { code: 'tool_error', message: 'said\nno' } });
+    const page = { letters: [letter], next: 7 };
+    const api = await serve({ [LETTERS]: answer(200, page) });
+    const text = await zerofleet(api.url, 'dead-letters', 'list', '--limit', '1', '--after', '3');
+    expect(text).toMatchObject({ code: 0, stderr: 'zerofleet: there are more; go on with --after 7\n' });
+    expect(text.stdout).toContain(JOB_ID);
+    expect(text.stdout).toContain('tool_error: said no');
+    expect(api.queries).toEqual(['limit=1&after=3']);
+    const json = await zerofleet(api.url, 'dead-letters', 'list', '--json');
+    expect([JSON.parse(json.stdout), json.stderr]).toEqual([page, '']);
+  });
+
+  it('redrive prints the id of the new job', async () => {
+    const again = { ...jobView('queued'), id: OTHER_ID, redriveOf: JOB_ID };
+    const api = await serve({ [`POST /v1/dead-letters/${JOB_ID}/redrive`]: answer(202, again) });
+    const end = await zerofleet(api.url, 'dead-letters', 'redrive', JOB_ID);
+    expect(end).toEqual({ code: 0, stdout: `${OTHER_ID}\n`, stderr: '' });
+    expect((await zerofleet(api.url, 'dead-letters', 'redrive', OTHER_ID)).code).toBe(EXIT.notFound);
+  });
+});
+
 describe('errors', () => {
   it.each([
     [[], EXIT.usage, 'no command'],
@@ -265,6 +321,13 @@ describe('errors', () => {
     [['run', 'echo', '{broken'], EXIT.usage, 'not valid JSON'],
     [['run', 'echo', '--timeout', 'soon'], EXIT.usage, '--timeout'],
     [['run', 'echo', '--file', '/none/there'], EXIT.usage, 'ENOENT'],
+    [['run', 'echo', '--delay', 'soon'], EXIT.usage, '--delay'],
+    [['run', 'echo', '--deadline', '-1s'], EXIT.usage, '--deadline'],
+    [['run', 'echo', '--delay', '1s', '--run-at', '2030-01-01T00:00:00Z'], EXIT.usage, 'give one of them'],
+    [['run', 'echo', '--retry-on', 'rain'], EXIT.usage, 'tool_error'],
+    [['run', 'echo', '--idempotency-key', 'a b'], EXIT.usage, 'idempotency key'],
+    [['dead-letters'], EXIT.usage, 'no command'],
+    [['dead-letters', 'list', '--limit', 'many'], EXIT.usage, '--limit'],
     [['status', '--url', 'ftp://x'], EXIT.usage, 'not an http'],
     [['status', '--key-file', '/none/there'], EXIT.usage, 'ENOENT'],
   ])('zerofleet %j is one line and exit %i', async (words, code, text) => {
@@ -286,6 +349,7 @@ describe('errors', () => {
   it.each([
     [401, 'unauthorized', EXIT.unauthorized],
     [404, 'not_found', EXIT.notFound],
+    [409, 'idempotency_conflict', EXIT.usage],
     [422, 'unknown_tool', EXIT.usage],
     [500, 'internal', EXIT.internal],
     [418, 'of_a_newer_server', EXIT.usage],
@@ -299,12 +363,14 @@ describe('errors', () => {
     expect(end.stderr).toContain('It is so (/a bad)');
   });
 
-  it('never send a submission twice that may have been accepted', async () => {
+  it('send a submission that broke off again with its key, and say what is not known in the end', async () => {
     const api = await serve({ [POST]: (reply) => reply.socket?.destroy() });
-    const end = await zerofleet(api.url, 'run', 'echo');
+    const end = await zerofleet(api.url, 'run', 'echo', '--retry', '1s');
     expect(end).toMatchObject({ code: EXIT.unavailable, stdout: '' });
     expect(end.stderr).toContain('may or may not');
-    expect(api.seen).toHaveLength(1);
+    expect(end.stderr).toContain('--idempotency-key');
+    expect(api.seen.length).toBeGreaterThan(1);
+    expect(new Set(api.headers.map((headers) => headers['idempotency-key'])).size).toBe(1);
   });
 });
 

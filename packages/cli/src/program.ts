@@ -12,6 +12,7 @@ import { addSubmit } from './commands/submit.js';
 import { addGet } from './commands/get.js';
 import { addLogs } from './commands/logs.js';
 import { addCancel } from './commands/cancel.js';
+import { addDeadLetters } from './commands/dead-letters.js';
 import { addTools } from './commands/tools.js';
 import { addStatus } from './commands/status.js';
 import { collect, type Act, type CliEnvironment } from './context.js';
@@ -57,7 +58,8 @@ const programOf = (act: Act, { stdout }: CliEnvironment): Command => {
     .helpCommand(false)
     .exitOverride()
     .configureOutput({ writeOut: (text) => stdout.write(text), writeErr: () => undefined });
-  for (const add of [addRun, addSubmit, addGet, addLogs, addCancel, addTools, addStatus]) add(program, act);
+  const commands = [addRun, addSubmit, addGet, addLogs, addCancel, addDeadLetters, addTools, addStatus];
+  for (const add of commands) add(program, act);
   return program;
 };
 

@@ -22,6 +22,9 @@ export const jobTable = (job: JobView): string =>
     ['stage', `${job.stage}${job.cancelRequested ? ' (cancel asked for)' : ''}`],
     ['attempt', `${job.attempt} of ${job.maxAttempts}`],
     ['accepted', job.acceptedAt],
+    ['not before', job.runAt],
+    ['deadline', job.deadlineAt],
+    ['repeats', job.redriveOf],
     ['started', job.startedAt],
     ['finished', job.finishedAt],
     ['time limit', `${job.timeoutMs} ms`],
@@ -39,6 +42,20 @@ export const jobTable = (job: JobView): string =>
 
 const usage = ({ wallMs, cpuMs, maxRssKiB }: NonNullable<JobView['usage']>): string =>
   `${Math.round(wallMs)} ms, ${Math.round(cpuMs)} ms of cpu, ${(maxRssKiB / 1024).toFixed(1)} MiB`;
+
+/** Dead letters, one a row. */
+export const lettersTable = (letters: readonly JobView[]): string => {
+  const table = new Table({ head: ['id', 'tool', 'attempts', 'finished', 'error'], style: STYLE });
+  for (const { id, tool, attempt, finishedAt, error } of letters)
+    table.push([
+      id,
+      tool,
+      attempt,
+      finishedAt ?? '',
+      oneLine(error === null ? '' : `${error.code}: ${error.message}`),
+    ]);
+  return table.toString();
+};
 
 /** All tools, one a row. */
 export const toolsTable = (tools: readonly ToolView[]): string => {

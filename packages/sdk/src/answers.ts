@@ -2,6 +2,7 @@
 import {
   jsonParser,
   JobViewShape,
+  type DeadLettersView,
   type JobView,
   type Problem,
   type StatusView,
@@ -24,6 +25,13 @@ export const toolsOf = (url: string, answer: Answer): ToolView[] => {
   const value = jsonOf(answer);
   if (isRecord(value) && Array.isArray(value['tools']) && value['tools'].every(isTool)) return value['tools'];
   throw new UnexpectedAnswerError(url, answer.status, 'its body is not a list of tools');
+};
+
+/** The page of dead letters in an answer. Throws UnexpectedAnswerError when there is none. */
+export const lettersOf = (url: string, answer: Answer): DeadLettersView => {
+  const value = jsonOf(answer);
+  if (isLetters(value)) return value;
+  throw new UnexpectedAnswerError(url, answer.status, 'its body is not a page of dead letters');
 };
 
 /** The fleet's status in an answer. Throws UnexpectedAnswerError when there is none. */
@@ -65,6 +73,12 @@ const isProblem = (value: unknown): value is Problem =>
 
 const isTool = (value: unknown): value is ToolView =>
   isRecord(value) && typeof value['name'] === 'string' && typeof value['version'] === 'number';
+
+const isLetters = (value: unknown): value is DeadLettersView =>
+  isRecord(value) &&
+  Array.isArray(value['letters']) &&
+  value['letters'].every((one) => isRecord(one) && typeof one['id'] === 'string') &&
+  (value['next'] === null || typeof value['next'] === 'number');
 
 const isStatus = (value: unknown): value is StatusView =>
   isRecord(value) && isRecord(value['ledger']) && isRecord(value['workers']) && isRecord(value['jobs']);

@@ -3,9 +3,11 @@
  *
  * F1  A call that may be repeated goes on to the next URL after any failure to connect, a broken answer or a 502, 503
  *     or 504; after a round of all URLs it pauses within its retry budget.
- * F2  A submission goes on only where nothing can have been accepted: no connection was made, or the answer is a 503
- *     whose code says so. Everything else that is no answer is SubmissionAmbiguousError.
+ * F2  A submission without a key goes on only where nothing can have been accepted: no connection was made, or the answer
+ *     is a 503 whose code says so. Everything else that is no answer is SubmissionAmbiguousError.
  * F3  The URL that answered last is asked first: one that is down is not tried by every call.
+ * F4  A call that the fleet carries out once however often it comes (`keyed`) is repeated as by F1. Once a try of it was
+ *     unclear, whatever ends it but its acceptance is SubmissionAmbiguousError: that try may have been carried out.
  */
 import { refusalOf, jobIdIn } from './answers.js';
 import type { SdkClock } from './clock.js';
@@ -25,9 +27,18 @@ const NOT_ACCEPTED: ReadonlySet<string> = new Set([
   'queue_full',
   'ledger_full',
   'ledger_unavailable',
+  'blobs_full',
+  'index_rebuilding',
+  'upgrading',
 ]);
 /** Refusals that every coordinator would give: asking the next one at once is no use. */
-const FLEET_WIDE: ReadonlySet<string> = new Set(['queue_full', 'ledger_full']);
+const FLEET_WIDE: ReadonlySet<string> = new Set([
+  'queue_full',
+  'ledger_full',
+  'blobs_full',
+  'index_rebuilding',
+  'upgrading',
+]);
 const GATEWAY_TROUBLE: ReadonlySet<number> = new Set([502, 503, 504]);
 
 export interface CallerOptions {
@@ -51,8 +62,10 @@ export interface Call {
   readonly retryBudgetMs: number | undefined;
   readonly stream: boolean;
   readonly signal: AbortSignal | undefined;
-  /** F1 or F2. */
-  readonly repeatable: boolean;
+  /** Whether it is sent again where it may have arrived: F1, F4, F2. */
+  readonly repeat: 'free' | 'keyed' | 'never';
+  /** Code of a refusal that ends the call at once, though it could be waited out. */
+  readonly endsWith?: string;
 }
 
 /** What a call brought, and which URL gave it. */
@@ -96,21 +109,22 @@ export class Caller {
 
   /** As `answer`, for a call that may be answered by a stream. */
   async call(call: Call, budget: RetryBudget): Promise<Reply<Answer | OpenStream>> {
+    const doubt = new Doubt();
     for (;;) {
-      const end = await this.round(call);
+      const end = await this.round(call, doubt);
       if (end.kind === 'reply') return end.reply;
-      if (!(await budget.another(end.retryAfterMs, call.signal))) throw end.error;
+      if (!(await budget.another(end.retryAfterMs, call.signal))) throw doubt.over(end.error);
     }
   }
 
   /** Asks each URL once, the last good one first; ends early where the next would say the same. */
-  private async round(call: Call): Promise<Try> {
+  private async round(call: Call, doubt: Doubt): Promise<Try> {
     const { urls } = this.options;
     let retryAfterMs: number | undefined;
     const first = this.first;
     for (let tried = 1; ; tried += 1) {
       const index = (first + tried - 1) % urls.length;
-      const end = await this.tryOne(urls[index] as string, call);
+      const end = await this.tryOne(urls[index] as string, call, doubt);
       if (end.kind === 'reply') {
         this.first = index;
         return end;
@@ -120,7 +134,7 @@ export class Caller {
     }
   }
 
-  private async tryOne(url: string, call: Call): Promise<Try> {
+  private async tryOne(url: string, call: Call, doubt: Doubt): Promise<Try> {
     const answer = await exchange(this.options.fetch, this.options.clock, this.requestOf(url, call));
     switch (answer.kind) {
       case 'stream':
@@ -128,12 +142,16 @@ export class Caller {
       case 'answer':
         return answer.status < 300 && answer.status >= 200
           ? { kind: 'reply', reply: { url, answer } }
-          : judge(url, call, answer);
+          : judge(url, call, answer, doubt);
       case 'unsent':
         return this.next(answer);
       case 'broken':
-        if (call.repeatable) return this.next(answer);
-        throw new SubmissionAmbiguousError(wordsOf(answer.cause), jobIdIn(answer.location), answer.cause);
+        if (call.repeat !== 'free')
+          doubt.raise(
+            call,
+            new SubmissionAmbiguousError(wordsOf(answer.cause), jobIdIn(answer.location), answer.cause),
+          );
+        return this.next(answer);
     }
   }
 
@@ -157,8 +175,24 @@ export class Caller {
   }
 }
 
-/** What a refusal means for a call: F1 and F2. Throws the refusal where the call ends with it. */
-const judge = (url: string, call: Call, answer: Answer): Try => {
+/** Whether a try of a call may have been carried out though no answer says so (F4). */
+class Doubt {
+  private last: SubmissionAmbiguousError | undefined;
+
+  /** Remembers an unclear try; throws it where the call must not be sent again. */
+  raise({ repeat }: Call, error: SubmissionAmbiguousError): void {
+    if (repeat === 'never') throw error;
+    if (error.jobId !== undefined || this.last?.jobId === undefined) this.last = error;
+  }
+
+  /** What ends the call: the unclear try where there was one, else `error`. */
+  over(error: Error): Error {
+    return this.last ?? error;
+  }
+}
+
+/** What a refusal means for a call: F1, F2 and F4. Throws where the call ends with it. */
+const judge = (url: string, call: Call, answer: Answer, doubt: Doubt): Try => {
   const error = refusalOf(url, answer);
   const next = (fleetWide: boolean): Try => ({
     kind: 'next',
@@ -166,13 +200,20 @@ const judge = (url: string, call: Call, answer: Answer): Try => {
     retryAfterMs: error instanceof ProblemError ? error.retryAfterMs : undefined,
     fleetWide,
   });
-  if (call.repeatable) {
+  if (call.repeat === 'free') {
     if (GATEWAY_TROUBLE.has(answer.status)) return next(false);
     throw error;
   }
-  if (error instanceof ProblemError && error.status === 503 && NOT_ACCEPTED.has(error.code))
+  const goesOn = error.code !== call.endsWith;
+  if (error instanceof ProblemError && error.status === 503 && NOT_ACCEPTED.has(error.code) && goesOn)
     return next(FLEET_WIDE.has(error.code));
-  throw submissionEnd(error, answer);
+  const end = submissionEnd(error, answer);
+  if (call.repeat === 'never' || !GATEWAY_TROUBLE.has(answer.status) || !goesOn) throw doubt.over(end);
+  doubt.raise(
+    call,
+    end instanceof SubmissionAmbiguousError ? end : new SubmissionAmbiguousError(end.message, undefined, end),
+  );
+  return next(false);
 };
 
 /** A refused submission: named by its problem unless the job may have been accepted all the same. */

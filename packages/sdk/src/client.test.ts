@@ -59,19 +59,80 @@ describe('submit', () => {
     expect(server.seen).toHaveLength(1);
   });
 
-  it('never sends again after an ambiguous failure', async () => {
+  it('sends the same key at every try of a call, and another one at the next call', async () => {
     const server = await serve(cut, accepted);
-    const other = await serve(accepted);
-    const error = await clientOf([server.url, other.url])
-      .submit({ tool: 'echo' })
-      .catch((e: unknown) => e);
-    expect(error).toBeInstanceOf(SubmissionAmbiguousError);
-    expect(error).toMatchObject({ code: 'submission_ambiguous', jobId: undefined });
-    expect(server.seen).toHaveLength(1);
-    expect(other.seen).toHaveLength(0);
+    const client = clientOf([server.url]);
+    await client.submit({ tool: 'echo' });
+    await client.submit({ tool: 'echo' });
+    const keys = server.seen.map(({ headers }) => headers['idempotency-key']);
+    expect(keys[0]).toMatch(/^[0-9a-f-]{36}$/);
+    expect(keys[1]).toBe(keys[0]);
+    expect(keys[2]).not.toBe(keys[0]);
   });
 
-  it.each(['no_leader', 'queue_full', 'ledger_full', 'ledger_unavailable'])(
+  it("sends its caller's own key, and refuses one that cannot be sent", async () => {
+    const server = await serve(accepted);
+    const client = clientOf([server.url]);
+    await client.submit({ tool: 'echo' }, { idempotencyKey: 'order-17' });
+    expect(server.seen[0]?.headers['idempotency-key']).toBe('order-17');
+    for (const idempotencyKey of ['', 'a b', 'é', 'a\n', 'x'.repeat(256)])
+      await expect(client.submit({ tool: 'echo' }, { idempotencyKey })).rejects.toThrow(BadOptionError);
+    expect(server.seen).toHaveLength(1);
+  });
+
+  it.each([
+    ['a connection that broke', cut],
+    ['504 acceptance_unknown', problem(504, 'acceptance_unknown', { location: `/v1/jobs/${JOB_ID}` })],
+    ['a gateway that is not ours', json(502, 'bad gateway')],
+    ['503 of another code', problem(503, 'too_many_waiters')],
+  ])('is sent again, to the next URL too, after %s', async (_, handler) => {
+    const [first, second] = [await serve(handler), await serve(handler, accepted)];
+    const client = clientOf([first.url, second.url]);
+    expect((await client.submit({ tool: 'echo' }, { waitMs: 100 })).id).toBe(JOB_ID);
+    const seen = [...first.seen, ...second.seen];
+    expect(seen.length).toBeGreaterThanOrEqual(3);
+    expect(
+      new Set(seen.map(({ url, body, headers }) => JSON.stringify([url, body, headers['idempotency-key']])))
+        .size,
+    ).toBe(1);
+  });
+
+  it.each([
+    ['nothing but broken connections', [cut]],
+    ['a refusal after a broken connection', [cut, problem(503, 'queue_full')]],
+    ['a final refusal after a broken connection', [cut, problem(401, 'unauthorized')]],
+    [
+      'a conflict after an unclear answer',
+      [problem(504, 'acceptance_unknown'), problem(409, 'idempotency_conflict')],
+    ],
+  ])('stays unclear when the budget ends with %s', async (_, handlers) => {
+    const server = await serve(...handlers);
+    const sent = clientOf([server.url]).submit({ tool: 'echo' });
+    await expect(sent).rejects.toBeInstanceOf(SubmissionAmbiguousError);
+    expect(server.seen.length).toBeGreaterThan(1);
+  });
+
+  it('was surely not accepted when every try was refused or never arrived', async () => {
+    const server = await serve(problem(503, 'no_leader'));
+    const sent = clientOf([await refusedUrl(), server.url]).submit({ tool: 'echo' });
+    await expect(sent).rejects.toMatchObject({ code: 'no_leader' });
+    await expect(clientOf([await refusedUrl()]).submit({ tool: 'echo' })).rejects.toBeInstanceOf(
+      UnreachableError,
+    );
+  });
+
+  it('counts its budget from the first failure, however long the first try took', async () => {
+    const clock = new QuickClock();
+    const late: Handler = (seen, reply) => {
+      clock.pass(60_000);
+      cut(seen, reply);
+    };
+    const server = await serve(late, accepted);
+    await clientOf([server.url], { clock }).submit({ tool: 'echo' }, { waitMs: 60_000 });
+    expect(server.seen).toHaveLength(2);
+  });
+
+  it.each(['no_leader', 'queue_full', 'ledger_full', 'ledger_unavailable', 'blobs_full', 'index_rebuilding'])(
     'waits for Retry-After and sends again after 503 %s',
     async (code) => {
       const server = await serve(problem(503, code, { 'retry-after': '3' }), accepted);
@@ -79,6 +140,10 @@ describe('submit', () => {
       await clientOf([server.url], { clock }).submit({ tool: 'echo' });
       expect(clock.pauses).toEqual([3_050]);
       expect(server.seen).toHaveLength(2);
+      expect(server.seen[1]?.headers['idempotency-key']).toBe(server.seen[0]?.headers['idempotency-key']);
+      const refusing = await serve(problem(503, code));
+      const sent = clientOf([refusing.url]).submit({ tool: 'echo' }, { retryBudgetMs: 0 });
+      await expect(sent).rejects.toMatchObject({ name: 'ProblemError', code });
     },
   );
 
@@ -100,10 +165,10 @@ describe('submit', () => {
   });
 
   it.each([
-    ['503 of another code', problem(503, 'too_many_waiters'), ProblemError],
     ['a wrong job', problem(422, 'unknown_tool'), ProblemError],
-    ['504 acceptance_unknown', problem(504, 'acceptance_unknown'), SubmissionAmbiguousError],
-    ['a gateway that is not ours', json(502, 'bad gateway'), SubmissionAmbiguousError],
+    ['a key used for another body', problem(409, 'idempotency_conflict'), ProblemError],
+    ['a bug of the fleet', problem(500, 'internal'), ProblemError],
+    ['a gateway that broke', json(500, 'oops'), SubmissionAmbiguousError],
     ['an accepted job whose view does not parse', json(202, {}), SubmissionAmbiguousError],
     ['a redirect', json(307, {}, { location: 'http://elsewhere/' }), UnexpectedAnswerError],
   ])('is not repeated after %s', async (_, handler, kind) => {
@@ -112,10 +177,11 @@ describe('submit', () => {
     expect(server.seen).toHaveLength(1);
   });
 
-  it('looks the job up when a refusal came after its acceptance', async () => {
-    const refused = problem(503, 'too_many_waiters', { location: `/v1/jobs/${JOB_ID}` });
-    const server = await serve(refused, json(200, jobView('running')));
-    expect((await clientOf([server.url]).submit({ tool: 'echo' }, { waitMs: 1_000 })).stage).toBe('running');
+  it('looks the job up when no try brought an answer but one named it', async () => {
+    const unknown = problem(504, 'acceptance_unknown', { location: `/v1/jobs/${JOB_ID}` });
+    const server = await serve(unknown, json(200, jobView('running')));
+    const sent = clientOf([server.url]).submit({ tool: 'echo' }, { waitMs: 1_000, retryBudgetMs: 0 });
+    expect((await sent).stage).toBe('running');
     expect(server.seen[1]).toMatchObject({ method: 'GET', url: `/v1/jobs/${JOB_ID}?wait=1000ms` });
   });
 
@@ -124,7 +190,83 @@ describe('submit', () => {
       problem(504, 'acceptance_unknown', { location: `/v1/jobs/${JOB_ID}` }),
       problem(404, 'not_found'),
     );
-    await expect(clientOf([server.url]).submit({ tool: 'echo' })).rejects.toMatchObject({ jobId: JOB_ID });
+    const sent = clientOf([server.url]).submit({ tool: 'echo' }, { retryBudgetMs: 0 });
+    await expect(sent).rejects.toMatchObject({ code: 'submission_ambiguous', jobId: JOB_ID });
+  });
+});
+
+describe('submit to a fleet between two releases', () => {
+  const upgrading = problem(503, 'upgrading', { 'retry-after': '20' });
+
+  it('is sent without a key at once, and never again once that may have been accepted', async () => {
+    const server = await serve(upgrading, accepted, upgrading, cut, accepted);
+    const clock = new QuickClock();
+    const client = clientOf([server.url], { clock });
+    expect((await client.submit({ tool: 'echo' })).id).toBe(JOB_ID);
+    await expect(client.submit({ tool: 'echo' })).rejects.toBeInstanceOf(SubmissionAmbiguousError);
+    expect(server.seen.map(({ headers }) => headers['idempotency-key'] === undefined)).toEqual([
+      false,
+      true,
+      false,
+      true,
+    ]);
+    expect(clock.pauses).toEqual([]);
+  });
+
+  it('is not sent without a key when a try with one was unclear', async () => {
+    const server = await serve(cut, upgrading, accepted);
+    await expect(clientOf([server.url]).submit({ tool: 'echo' })).rejects.toBeInstanceOf(
+      SubmissionAmbiguousError,
+    );
+    expect(server.seen).toHaveLength(2);
+  });
+
+  it("waits with its caller's own key, and is refused where that takes too long", async () => {
+    const server = await serve(upgrading, accepted);
+    const own = { idempotencyKey: 'mine' };
+    await clientOf([server.url]).submit({ tool: 'echo' }, { ...own, retryBudgetMs: 60_000 });
+    expect(server.seen.map(({ headers }) => headers['idempotency-key'])).toEqual(['mine', 'mine']);
+    const busy = await serve(upgrading);
+    await expect(clientOf([busy.url]).submit({ tool: 'echo' }, own)).rejects.toMatchObject({
+      code: 'upgrading',
+    });
+    expect(busy.seen).toHaveLength(1);
+  });
+});
+
+describe('dead letters', () => {
+  const REDRIVE = `/v1/dead-letters/${JOB_ID}/redrive`;
+
+  it('come in pages', async () => {
+    const page = { letters: [jobView('failed')], next: 9 };
+    const server = await serve(
+      json(200, page),
+      json(200, { letters: [], next: null }),
+      json(200, { letters: [{}] }),
+    );
+    const client = clientOf([server.url]);
+    expect(await client.deadLetters()).toEqual(page);
+    expect(await client.deadLetters({ limit: 5, after: 9 })).toEqual({ letters: [], next: null });
+    expect(server.seen.map(({ url }) => url)).toEqual([
+      '/v1/dead-letters',
+      '/v1/dead-letters?limit=5&after=9',
+    ]);
+    await expect(client.deadLetters()).rejects.toBeInstanceOf(UnexpectedAnswerError);
+  });
+
+  it('are redriven, again after an answer that was lost', async () => {
+    const server = await serve(cut, accepted);
+    expect((await clientOf([server.url]).redrive(JOB_ID)).id).toBe(JOB_ID);
+    expect(server.seen.map(({ method, url }) => `${method} ${url}`)).toEqual(
+      Array(2).fill(`POST ${REDRIVE}`),
+    );
+  });
+
+  it('that are gone after such an answer may have been redriven by it', async () => {
+    const gone = problem(404, 'not_found');
+    const client = clientOf([(await serve(cut, gone)).url]);
+    await expect(client.redrive(JOB_ID)).rejects.toBeInstanceOf(SubmissionAmbiguousError);
+    await expect(client.redrive(JOB_ID)).rejects.toMatchObject({ code: 'not_found' });
   });
 });
 

@@ -1,23 +1,26 @@
 /**
  * The tenant API, one method a route.
  *
- * C1  Everything but `submit` may be repeated and fails over between the URLs; `submit` is never sent again once it
- *     may have been accepted (caller.ts, F1 and F2).
+ * C1  Everything may be repeated and fails over between the URLs: `submit` carries an Idempotency-Key, by which the fleet
+ *     takes it once, and so is a redrive taken once (caller.ts, F1 and F4).
  * C2  Every wait has an end: a request's own time limit, the retry budget of the call, the caller's signal.
+ * C3  A fleet between two releases takes no keys. A submission that needs none of its caller's is then sent without one,
+ *     and never again once it may have been accepted (F2).
  */
-import { WAIT_MS_MAX } from '@zerofleet/model';
+import { IDEMPOTENCY_KEY_MAX, WAIT_MS_MAX } from '@zerofleet/model';
 import {
   FINAL_STAGES,
+  type DeadLettersView,
   type JobStreamEvent,
   type JobView,
   type StatusView,
   type Submit,
   type ToolView,
 } from '@zerofleet/protocol';
-import { jobIdIn, jobOf, statusOf, toolsOf } from './answers.js';
+import { jobIdIn, jobOf, lettersOf, statusOf, toolsOf } from './answers.js';
 import { Caller, type Call } from './caller.js';
 import { systemClock, type SdkClock } from './clock.js';
-import { BadOptionError, SubmissionAmbiguousError, wordsOf } from './errors.js';
+import { BadOptionError, ProblemError, SubmissionAmbiguousError, wordsOf } from './errors.js';
 import { eventStream } from './event-stream.js';
 
 /** A request's time limit where nothing is waited for, in ms. */
@@ -26,6 +29,8 @@ const RETRY_BUDGET_MS_DEFAULT = 15_000;
 /** One long poll of `wait`, in ms. */
 const POLL_MS = 30_000;
 const URLS_MAX = 16;
+/** Refusal of keys by a fleet between two releases. */
+const UPGRADING = 'upgrading';
 
 export interface ClientOptions {
   /** Base URLs of the coordinators, such as `http://127.0.0.1:8080`; 1 to 16. */
@@ -47,14 +52,29 @@ export interface CallOptions {
   readonly retryBudgetMs?: number;
 }
 
-export interface SubmitOptions extends CallOptions {
+export interface GetOptions extends CallOptions {
   /** Waits so long for the outcome, in ms; at most 60,000. */
   readonly waitMs?: number;
+}
+
+export interface SubmitOptions extends GetOptions {
+  /**
+   * Names the job for 24 h: submissions with the same key and the same body are one job, also from another process. Up to 255
+   * visible ASCII characters; without it each call has a random one.
+   */
+  readonly idempotencyKey?: string;
 }
 
 export interface WaitOptions extends CallOptions {
   /** Gives up after so long, in ms; without it there is no end but the job's. */
   readonly timeoutMs?: number;
+}
+
+export interface PageOptions extends CallOptions {
+  /** Letters, at most; 1 to 100, and 50 where it is not given. */
+  readonly limit?: number;
+  /** The `next` of the page before. */
+  readonly after?: number;
 }
 
 export interface EventsOptions extends CallOptions {
@@ -82,12 +102,13 @@ export class ZerofleetClient {
   }
 
   /**
-   * Submits a job. The view is final only where `waitMs` was given and was long enough. Throws
-   * SubmissionAmbiguousError where the job may have been accepted and cannot be looked up.
+   * Submits a job, once however often it is sent. The view is final only where `waitMs` was given and was long enough. Throws
+   * SubmissionAmbiguousError where the job may have been accepted, no answer came within the retry budget, and it cannot be
+   * looked up; to submit it again with the same `idempotencyKey` is safe.
    */
   async submit(submit: Submit, options: SubmitOptions = {}): Promise<JobView> {
     try {
-      return await this.submitOnce(submit, options);
+      return await this.submitKeyed(submit, options);
     } catch (error) {
       if (!(error instanceof SubmissionAmbiguousError) || error.jobId === undefined) throw error;
       // The answer named the job: whether it is there settles the matter.
@@ -96,7 +117,7 @@ export class ZerofleetClient {
   }
 
   /** The job as it stands, or as it stands when it is final or `waitMs` is over. */
-  async get(id: string, options: SubmitOptions = {}): Promise<JobView> {
+  async get(id: string, options: GetOptions = {}): Promise<JobView> {
     const waitMs = bounded(options.waitMs);
     const path = `/v1/jobs/${encodeURIComponent(id)}${waitQuery(waitMs)}`;
     const { url, answer } = await this.caller.answer(this.request('GET', path, waitMs, options));
@@ -154,14 +175,53 @@ export class ZerofleetClient {
     return statusOf(url, answer);
   }
 
-  private async submitOnce(submit: Submit, options: SubmitOptions): Promise<JobView> {
+  /** A page of the jobs that used up their attempts, oldest first. */
+  async deadLetters(options: PageOptions = {}): Promise<DeadLettersView> {
+    const query = new URLSearchParams();
+    if (options.limit !== undefined) query.set('limit', String(options.limit));
+    if (options.after !== undefined) query.set('after', String(options.after));
+    const path = `/v1/dead-letters${query.size === 0 ? '' : `?${query.toString()}`}`;
+    const { url, answer } = await this.caller.answer(this.request('GET', path, 0, options));
+    return lettersOf(url, answer);
+  }
+
+  /**
+   * Submits a dead letter's job again, as a new job, and takes the letter away. Throws SubmissionAmbiguousError where that may
+   * have happened though no answer came.
+   */
+  async redrive(id: string, options: CallOptions = {}): Promise<JobView> {
+    const path = `/v1/dead-letters/${encodeURIComponent(id)}/redrive`;
+    return this.accepted({ ...this.request('POST', path, 0, options), repeat: 'keyed' });
+  }
+
+  private async submitKeyed(submit: Submit, options: SubmitOptions): Promise<JobView> {
+    const own = options.idempotencyKey;
+    const key = own === undefined ? crypto.randomUUID() : checkedIdempotencyKey(own);
+    try {
+      return await this.submitOnce(submit, options, key);
+    } catch (error) {
+      const keyless = own === undefined && error instanceof ProblemError && error.code === UPGRADING;
+      if (!keyless) throw error;
+      return this.submitOnce(submit, options, undefined);
+    }
+  }
+
+  private submitOnce(submit: Submit, options: SubmitOptions, key: string | undefined): Promise<JobView> {
     const waitMs = bounded(options.waitMs);
-    const { url, answer } = await this.caller.answer({
+    const headers = { 'content-type': 'application/json' };
+    return this.accepted({
       ...this.request('POST', `/v1/jobs${waitQuery(waitMs)}`, waitMs, options),
       body: JSON.stringify(submit),
-      headers: { 'content-type': 'application/json' },
-      repeatable: false,
+      ...(key === undefined
+        ? { headers, repeat: 'never' }
+        : { headers: { ...headers, 'idempotency-key': key }, repeat: 'keyed' }),
+      ...(options.idempotencyKey === undefined && key !== undefined ? { endsWith: UPGRADING } : {}),
     });
+  }
+
+  /** The job that a call has made. */
+  private async accepted(call: Call): Promise<JobView> {
+    const { url, answer } = await this.caller.answer(call);
     try {
       return jobOf(url, answer);
     } catch (error) {
@@ -178,7 +238,7 @@ export class ZerofleetClient {
       retryBudgetMs,
       stream: false,
       signal,
-      repeatable: true,
+      repeat: 'free',
     };
   }
 }
@@ -203,4 +263,11 @@ const checkedUrls = (urls: readonly string[]): string[] => {
 const checkedKey = (key: string): string => {
   if (/^[\x21-\x7e]{1,256}$/.test(key)) return key;
   throw new BadOptionError('the API key must be 1 to 256 visible ASCII characters');
+};
+
+const checkedIdempotencyKey = (key: string): string => {
+  if (/^[\x21-\x7e]+$/.test(key) && key.length <= IDEMPOTENCY_KEY_MAX) return key;
+  throw new BadOptionError(
+    `the idempotency key must be 1 to ${IDEMPOTENCY_KEY_MAX} visible ASCII characters, without spaces`,
+  );
 };

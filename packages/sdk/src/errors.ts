@@ -42,8 +42,8 @@ export class UnreachableError extends ZerofleetError {
 }
 
 /**
- * The submission was sent and no answer says whether it was accepted: the job may run. Sending it again may run it
- * twice, so the SDK never does.
+ * The submission was sent and no answer says whether it was accepted: the job may run. To send it again is safe with the same
+ * idempotency key only, which the SDK has done for as long as its retry budget let it.
  */
 export class SubmissionAmbiguousError extends ZerofleetError {
   override readonly name = 'SubmissionAmbiguousError';

@@ -4,6 +4,8 @@ export {
   type CallOptions,
   type ClientOptions,
   type EventsOptions,
+  type GetOptions,
+  type PageOptions,
   type SubmitOptions,
   type WaitOptions,
 } from './client.js';

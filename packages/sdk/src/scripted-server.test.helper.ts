@@ -88,6 +88,9 @@ export const jobView = (stage: JobStage, more: Partial<JobView> = {}): JobView =
     cancelRequested: false,
     timeoutMs: 1_000,
     acceptedAt: '2026-01-01T00:00:00.000Z',
+    runAt: null,
+    deadlineAt: null,
+    redriveOf: null,
     startedAt: null,
     finishedAt: null,
     result: null,
@@ -114,6 +117,11 @@ export class QuickClock implements SdkClock {
 
   nowMs(): number {
     return this.now;
+  }
+
+  /** Time passes without anybody pausing. */
+  pass(ms: number): void {
+    this.now += ms;
   }
 
   after(delayMs: number, fire: () => void): () => void {

@@ -4,6 +4,7 @@ import { BODY_BYTES_MAX } from '@zerofleet/model';
 import type { Command } from 'commander';
 import { collect } from '../context.js';
 import { UsageError } from '../failure.js';
+import { RETRY_CAUSES } from '../job-input.js';
 
 /** Adds the tool, its arguments and the options of a submission. */
 export const withJobOptions = (command: Command): Command =>
@@ -20,6 +21,15 @@ export const withJobOptions = (command: Command): Command =>
     )
     .option('--timeout <duration>', 'execution time at most, such as 60s')
     .option('--max-attempts <n>', 'how often the job may be started; 1 never starts it twice')
+    .option('--delay <duration>', 'start it so long from now at the earliest')
+    .option('--run-at <time>', 'start it at this time at the earliest, such as 2030-01-31T12:00:00Z')
+    .option('--deadline <duration>', 'end it as expired when it was not started so long from now')
+    .option(
+      '--retry-on <cause>',
+      `try again after this end of an attempt: ${RETRY_CAUSES.join(', ')}; repeat it for several`,
+      collect,
+    )
+    .option('--idempotency-key <key>', 'within 24 h the same job with the same key is submitted once')
     .option('--runtime <name>', "the argument 'runtime' of code_execution: terminal, python or nodejs")
     .option('--code <text>', "the argument 'code'; '-' reads it from stdin");
 

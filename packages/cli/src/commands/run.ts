@@ -14,7 +14,7 @@ import {
 import type { AddCommand, CommandContext } from '../context.js';
 import { failureOf } from '../failure.js';
 import { withInterrupt } from '../interrupt.js';
-import { submissionOf, type JobOptions } from '../job-input.js';
+import { keyOf, submissionOf, type JobOptions } from '../job-input.js';
 import { exitOf, standing } from '../job-words.js';
 import { readAll, withJobOptions } from './job-options.js';
 import { submitAndPrint } from './submit.js';
@@ -41,20 +41,18 @@ const run = async (
 ): Promise<number> => {
   const { environment } = context;
   const submit = await submissionOf(tool, words, options, () => readAll(environment.stdin));
-  if (options.detach === true) return submitAndPrint(context, submit);
-  return withInterrupt(environment, (interrupted) =>
-    runJob(context, submit, options.quiet === true, interrupted),
-  );
+  if (options.detach === true) return submitAndPrint(context, submit, keyOf(options));
+  return withInterrupt(environment, (interrupted) => runJob(context, submit, options, interrupted));
 };
 
 const runJob = async (
   context: CommandContext,
   submit: Submit,
-  quiet: boolean,
+  options: RunOptions,
   interrupted: AbortSignal,
 ): Promise<number> => {
   const { client, terminal } = context;
-  const { id } = await client.submit(submit);
+  const { id } = await client.submit(submit, keyOf(options));
   const stop = AbortSignal.any([interrupted, terminal.readerLeft]);
   let cancelling: Promise<void> | undefined;
   const cancel = (): void => {
@@ -66,7 +64,7 @@ const runJob = async (
   stop.removeEventListener('abort', cancel);
   await cancelling;
   if (context.json) await terminal.printJson(job);
-  else if (!quiet) {
+  else if (options.quiet !== true) {
     if (job.result !== null) await terminal.printJson(job.result);
     await terminal.note(standing(job));
   } else if (job.stage !== 'succeeded') await terminal.note(standing(job));
