@@ -50,7 +50,30 @@ export default defineConfig({
           hookTimeout: 60_000,
         },
       },
-      onFleet('chaos', ['test/chaos/**/*.test.ts'], { testTimeout: 300_000 }),
+      onFleet('chaos', ['test/chaos/*.test.ts'], {
+        testTimeout: 300_000,
+        exclude: ['test/chaos/ledger.test.ts'],
+      }),
+      // On a lab of child processes, with no Swarm: against what was built too.
+      {
+        test: {
+          name: 'ledger-chaos',
+          include: ['test/chaos/ledger.test.ts', 'test/chaos/ledger/**/*.test.ts'],
+          fileParallelism: false,
+          testTimeout: 3_600_000,
+          hookTimeout: 120_000,
+        },
+      },
+      // On disks of its own, with no Swarm: against what was built too.
+      {
+        test: {
+          name: 'powercut',
+          include: ['test/powercut/**/*.test.ts'],
+          fileParallelism: false,
+          testTimeout: 1_800_000,
+          hookTimeout: 120_000,
+        },
+      },
     ],
   },
 });

@@ -1,14 +1,20 @@
 /** Runs a fleet from code, as `npm start` does: for end-to-end and chaos tests, load tests and benches. */
 export { LaunchError, Interrupted } from './errors.js';
 export { Session, recover } from './session.js';
+export { startJanitor } from './janitor.js';
 export { type Fleet } from './fleet/fleet.js';
 export { startEmbedded, type EmbeddedFleet, type EmbeddedOptions, type PartName } from './fleet/embedded.js';
+export { temporaryFolder } from './fleet/surroundings.js';
 export { Part } from './fleet/part.js';
+export { startLab, type Lab, type LabCoordinator, type LabOptions } from './lab/lab.js';
+export { startNatsAlone, type NatsAlone } from './lab/nats-alone.js';
 export { deploySwarm, type SwarmFleet, type SwarmOptions, type SwarmService } from './swarm/deploy.js';
 export { containerOf, killService, probe, servicesOf, type ServiceState } from './swarm/stack.js';
 export { readLedger } from './swarm/ledger.js';
+export { readStream } from './streams.js';
 export { ensureEngine, whyNoEngine } from './host/engine.js';
 export { docker, engineAnswers } from './host/docker.js';
+export { copyDisk, makeDisk, mountDisk, removeDisk, whyNoDisks, type Disk } from './host/disk.js';
 export { ensureNats, type NatsBinary } from './host/nats.js';
 export { ensureRedis } from './host/redis.js';
 export { ensurePython } from './host/python.js';

@@ -9,6 +9,8 @@ import { ensureFolder } from './paths.js';
 /** One thing to take away. Undoing a thing that was never made, or is gone, does nothing. */
 export type Thing =
   | { readonly kind: 'folder'; readonly path: string }
+  /** A file with a file system in it, mounted at `point` through a loop device. */
+  | { readonly kind: 'loop-mount'; readonly image: string; readonly point: string }
   /** Every process whose environment holds ZF_LAUNCH_ID=`launchId`. */
   | { readonly kind: 'processes'; readonly launchId: string }
   /** Tool containers of the engine broker named `broker`. */

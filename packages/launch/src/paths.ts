@@ -19,8 +19,8 @@ export const DEMO_KEY = join(HOME, 'demo.key');
 /** What `docker stack deploy` needs to know of the built images, as shell assignments. */
 export const IMAGES_ENV = join(HOME, 'images.env');
 
-/** `packages/<name>/dist/main.js`. */
-export const entryOf = (name: string): string => join(ROOT, 'packages', name, 'dist', 'main.js');
+/** `packages/<name>/dist/<file>`. */
+export const entryOf = (name: string, file = 'main.js'): string => join(ROOT, 'packages', name, 'dist', file);
 
 /** Makes `folder` and its parents, and returns it. `mode` is for what is made now; default what the umask leaves. */
 export const ensureFolder = (folder: string, mode?: number): string => {

@@ -1,4 +1,5 @@
 /** Free TCP ports on loopback. */
+import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
 import { LaunchError } from './errors.js';
 
@@ -26,4 +27,23 @@ export const portFrom = async (first: number, host = '127.0.0.1', tries = 100): 
   throw new LaunchError(
     `ports ${first} to ${first + tries - 1} on ${host} are all taken; choose another with --port`,
   );
+};
+
+/** Below the ports that the kernel gives to outgoing connections, and above those that people choose. */
+const FIXED = { first: 18_000, count: 12_000 } as const;
+const given = new Set<number>();
+
+/**
+ * A free port for a listener that goes away and comes back: no outgoing connection is ever given it meanwhile, as may
+ * happen to a port of `freePort`, and no second call of this process returns it.
+ */
+export const fixedPort = async (host = '127.0.0.1'): Promise<number> => {
+  const start = randomInt(FIXED.count);
+  for (let n = 0; n < FIXED.count; n += 1) {
+    const port = FIXED.first + ((start + n) % FIXED.count);
+    if (given.has(port) || (await listen(port, host)) === undefined) continue;
+    given.add(port);
+    return port;
+  }
+  throw new LaunchError(`no free port on ${host} from ${FIXED.first} on`);
 };

@@ -36,12 +36,14 @@ export const main = (name: string, args: readonly string[]): Promise<void> =>
         await vitest(session, 'sim'),
       );
     }
+    session.atEnd('what the tests left', async () => void (await recover(session.made)));
+    if (name === 'test:real')
+      for (const project of ['ledger-chaos', 'powercut']) totals.push(await vitest(session, project));
     const real = name === 'test' ? ['e2e'] : ['chaos', 'launch'];
     const why = await whyNoEngine();
     if (why === undefined) {
       await step('Docker engine', () => ensureEngine(session));
       await ensureImages(session);
-      session.atEnd('what the tests left', async () => void (await recover(session.made)));
       for (const project of real) totals.push(await vitest(session, project));
     } else notRun.push(`${real.join(' and ')} not run: ${why}`);
     const total = totals.reduce(addCounts, NO_COUNTS);

@@ -1,5 +1,6 @@
 /** How each kind of thing is taken away. Every undo may run twice, and for a thing that was never made. */
 import { rmSync } from 'node:fs';
+import { removeDisk } from './host/disk.js';
 import { docker, dockerQuiet, engineAnswers } from './host/docker.js';
 import { stopEngine } from './host/engine.js';
 import { unmountBelow } from './host/mounts.js';
@@ -24,6 +25,8 @@ export const undo = async (thing: Thing): Promise<void> => {
     case 'folder':
       await unmountBelow([`${thing.path}/`]);
       return rmSync(thing.path, { recursive: true, force: true });
+    case 'loop-mount':
+      return removeDisk(thing);
     case 'processes':
       return endProcesses(thing.launchId);
     case 'tool-containers':

@@ -1,7 +1,5 @@
 /** A whole fleet on loopback: real NATS and Redis, engine broker, coordinator and worker as child processes. */
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { isAbsolute, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { LaunchError } from '../errors.js';
 import { until } from '../exec.js';
 import { whyNoEngine } from '../host/engine.js';
@@ -20,6 +18,7 @@ import { planApps } from './apps.js';
 import { planNats, planRedis } from './brokers.js';
 import type { Fleet } from './fleet.js';
 import { Part } from './part.js';
+import { inheritedEnv, temporaryFolder } from './surroundings.js';
 import { statusOf } from './status.js';
 
 const API_PORT = 8080;
@@ -77,9 +76,9 @@ export const startEmbedded = async (
   const python = mode === 'process' ? await ensureJobPython() : undefined;
   const images = mode === 'process' ? undefined : await ensureImages(session, ['base-node', 'tools']);
   const image = images === undefined ? 'tools' : referenceOf(images, 'tools');
-  const folder = makeFolder(session, options.data);
+  const folder = options.data === undefined ? temporaryFolder(session) : ensureFolder(resolve(options.data));
   const logs = ensureFolder(join(folder, 'logs'), 0o700);
-  const env = { ...inherited(), [LAUNCH_ID]: session.launchId };
+  const env = { ...inheritedEnv(), [LAUNCH_ID]: session.launchId };
   const tenants = (options.tenants ?? ['demo']).map(
     (tenant): TenantKey =>
       options.keys?.find((key) => key.tenant === tenant) ?? { tenant, apiKey: newApiKey() },
@@ -169,27 +168,4 @@ const defaultMode = async (): Promise<'warm' | 'process'> => {
     'jobs run as plain subprocesses of this machine: that isolates little, so run only code that you trust.',
   );
   return 'process';
-};
-
-const makeFolder = (session: Session, data: string | undefined): string => {
-  if (data !== undefined) return ensureFolder(isAbsolute(data) ? data : resolve(data));
-  session.check();
-  const folder = mkdtempSync(join(tmpdir(), 'zerofleet-'));
-  // Jobs run as another user when we are root, and their folders are in here.
-  chmodSync(folder, 0o711);
-  try {
-    session.make({ kind: 'folder', path: folder });
-  } catch (error) {
-    rmSync(folder, { recursive: true, force: true });
-    throw error;
-  }
-  return folder;
-};
-
-/** The few variables that child processes take from the launcher's own environment. */
-const inherited = (): NodeJS.ProcessEnv => {
-  const names = ['PATH', 'HOME', 'LANG', 'TZ', 'TMPDIR', 'DOCKER_HOST', 'ZF_LOG_LEVEL'];
-  return Object.fromEntries(
-    names.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])),
-  );
 };

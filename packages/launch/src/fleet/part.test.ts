@@ -52,6 +52,15 @@ describe('Part', () => {
     expect(lines).toEqual([]);
   });
 
+  it('ends at once when it is stopped while a signal holds it', async () => {
+    const thing = newPart('setInterval(() => {}, 1000)');
+    await thing.start();
+    expect(thing.kill('SIGSTOP')).toBe(thing.pid);
+    await thing.stop();
+    expect(thing.pid).toBeUndefined();
+    expect(lines).toEqual([]);
+  });
+
   it('fails with its last log line when it ends at its start', async () => {
     const thing = newPart('console.error("ZF_X must be set"); process.exit(2)', false);
     await expect(thing.start()).rejects.toThrow('thing ended at its start: ZF_X must be set');

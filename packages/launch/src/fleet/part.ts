@@ -1,7 +1,8 @@
 /**
  * One child process of an embedded fleet, kept running.
  *
- * P1  A part that ends by itself is started again, after 0.2 s at first and 5 s at most; stop() ends that.
+ * P1  A part that ends by itself is started again, after 0.2 s at first and 5 s at most where its spec says nothing else;
+ *     stop() ends that.
  * P2  A part is in a process group of its own: a Ctrl-C at the terminal reaches only the launcher, which stops parts in order.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
@@ -24,6 +25,8 @@ export interface PartSpec {
   /** Whether it is up; asked until it is. */
   readonly ready: () => Promise<boolean>;
   readonly readyMs: number;
+  /** Pause before it is started again, in ms; default 0.2 s at first and 5 s at most. */
+  readonly againMs?: number;
 }
 
 export class Part {
@@ -76,9 +79,12 @@ export class Part {
     return until(async () => this.pid !== undefined && (await this.spec.ready()), { timeoutMs, everyMs: 50 });
   }
 
-  /** Sends a signal to the process itself; it is started again when that ends it. */
-  kill(signal: NodeJS.Signals = 'SIGKILL'): void {
-    this.child?.kill(signal);
+  /**
+   * Sends a signal to the process itself; it is started again when that ends it. SIGSTOP holds it until SIGCONT. Returns
+   * the pid that got it; undefined while none runs.
+   */
+  kill(signal: NodeJS.Signals = 'SIGKILL'): number | undefined {
+    return this.child?.kill(signal) === true ? this.child.pid : undefined;
   }
 
   /** Ends it in order, or with SIGKILL after 15 s, and keeps it down. */
@@ -89,6 +95,8 @@ export class Part {
     if (child === undefined || pid === undefined) return;
     const began = beganOf(pid);
     child.kill(signal);
+    // A process that a SIGSTOP holds would take the signal only when it goes on.
+    child.kill('SIGCONT');
     const gone = (): Promise<boolean> => Promise.resolve(this.child !== child || beganOf(pid) !== began);
     if (await until(gone, { timeoutMs: TERM_MS, everyMs: 20 })) return;
     this.report(`${this.name} did not end within ${TERM_MS / 1000} s and is killed`);
@@ -123,7 +131,7 @@ export class Part {
 
   private async again(how: string, ranMs: number): Promise<void> {
     this.pauseMs = ranMs >= STEADY_MS ? BACKOFF_MS.first : this.pauseMs;
-    const pause = this.pauseMs;
+    const pause = this.spec.againMs ?? this.pauseMs;
     this.pauseMs = Math.min(this.pauseMs * 2, BACKOFF_MS.most);
     this.report(`${this.name} ended (${how}) and starts again in ${pause / 1000} s: ${this.lastLog()}`);
     await sleep(pause);
