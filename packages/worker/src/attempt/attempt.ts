@@ -163,6 +163,8 @@ export class Attempt {
       void this.tools.pool.release(claim.slot, false);
       if (offer.kind === 'refused')
         return this.failed('tool_error', `the runner refused the job: ${offer.nak.message}`);
+      // The broker's death took the container along; the job has nothing to do with it, and nothing of it ran.
+      if (offer.why === 'engine_lost') return { kind: 'handed_back', reason: offer.reason };
       reason = offer.reason;
     }
     return this.failed('start_failed', `${CONTAINER_TRIES} containers did not take the job: ${reason}`);
