@@ -184,8 +184,8 @@ export class Auditor {
     const { id, attempt, outcome } = event;
     if (attempt !== seen.started)
       this.fail(`I4: attempt ${attempt} of ${id} ends it, ${seen.started} is the last`);
-    if (outcome.kind === 'expired' && (seen.started > 0 || seen.job.extras?.deadlineAtMs === undefined))
-      this.fail(`${id} expired after ${seen.started} attempts`);
+    if (outcome.kind === 'expired' && (seen.spent > 0 || seen.job.extras?.deadlineAtMs === undefined))
+      this.fail(`${id} expired after ${seen.spent} attempts`);
     this.count(`finished: ${outcome.kind === 'failed' ? outcome.failure.code : outcome.kind}`);
     if (outcome.kind === 'failed' && outcome.failure.code === 'worker_lost') this.checkLost(seen);
     this.leave(seen);

@@ -24,6 +24,11 @@ import type { WorkerPort } from '../engine/ports.js';
 /** A request to a worker that is not answered by then is repeated by the engine, in ms. */
 const REQUEST_TIMEOUT_MS = 2_000;
 
+const doneReply = (kind: DoneReply['kind']): Uint8Array =>
+  encodeJson({ v: MESSAGES_VERSION, kind } satisfies DoneReply);
+/** Each of them is sent thousands of times a second. */
+const DONE_REPLIES = { confirmed: doneReply('confirmed'), retry: doneReply('retry') };
+
 /** What workers say. */
 export interface WorkerSink {
   ready(message: Ready): void;
@@ -69,10 +74,10 @@ export class NatsWorkers implements WorkerPort {
         const parsed = parseDone(message.data);
         if (!parsed.ok) {
           this.log.warn({ reason: parsed.reason }, 'done_malformed');
-          message.respond(encodeJson({ v: MESSAGES_VERSION, kind: 'retry' } satisfies DoneReply));
+          message.respond(DONE_REPLIES.retry);
           return;
         }
-        void sink.done(parsed.value).then((reply) => message.respond(encodeJson(reply)));
+        void sink.done(parsed.value).then(({ kind }) => message.respond(DONE_REPLIES[kind]));
       },
     });
     return () => {

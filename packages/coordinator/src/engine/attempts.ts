@@ -226,12 +226,18 @@ export class Attempts {
       else if (assigned.phase === 'taken') this.onMissing(assigned);
       else this.send(entry, assigned);
     }
+    const strangers = new Set<string>();
     for (const { id, attempt } of message.attempts) {
       if (entry.assigned.get(id)?.attempt === attempt) continue;
+      const name = `${id}/${attempt}`;
+      strangers.add(name);
+      // The confirmation of an attempt that just ended may still be under way: only what stays is told to go.
+      if (!entry.strangers.has(name)) continue;
       const record = state.jobs.get(id);
       if (record === undefined || record.shown === record.state)
         this.options.dispatcher.stop(entry.worker, id, attempt, 'forget');
     }
+    entry.strangers = strangers;
   }
 
   private onListed(assigned: Assigned): void {

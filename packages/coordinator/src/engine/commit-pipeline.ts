@@ -82,6 +82,8 @@ export class CommitPipeline {
   private idleWaiters: (() => void)[] = [];
   /** Bytes appended in this reign. */
   bytesStored = 0;
+  /** Bytes of events staged in this reign. */
+  bytesStaged = 0;
 
   constructor(options: PipelineOptions) {
     this.options = options;
@@ -118,6 +120,7 @@ export class CommitPipeline {
     batch.events.push(...texts);
     batch.effects.push(effect);
     batch.bytes += bytes;
+    this.bytesStaged += bytes;
     this.schedulePump();
     return { seq: batch.seq, atMs: batch.atMs };
   }

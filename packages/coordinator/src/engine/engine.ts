@@ -153,7 +153,7 @@ export class Engine {
     const { epoch, queued, running } = state;
     log.info({ epoch, queued, running, ledgerSeq: tailSeq }, 'leader_elected');
     this.callRoster();
-    this.intake.refreshUsage();
+    this.intake.refreshUsage(this.commits.pipeline);
     this.stopTick = every(clock, TICK_MS, () => this.tick());
     this.bringDue();
   }
@@ -468,7 +468,7 @@ export class Engine {
       if (this.silence.isLost(entry.lastHeardMs, nowMs)) this.attempts.onWorkerGone(entry, false);
       else if (entry.seq >= 0) this.attempts.resend(entry);
     }
-    this.intake.refreshUsage();
+    this.intake.refreshUsage(this.commits.pipeline);
     this.upkeep.tick();
     this.bringDue();
   }

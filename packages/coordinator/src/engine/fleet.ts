@@ -46,6 +46,8 @@ export interface WorkerEntry {
   lastHeardMs: number;
   warm: Map<string, number>;
   readonly assigned: Map<JobId, Assigned>;
+  /** Attempts that its last Ready listed and that are not assigned to it. */
+  strangers: ReadonlySet<string>;
 }
 
 /** Dead boots that are remembered, to drop their late messages. */
@@ -81,6 +83,7 @@ export class Fleet {
       lastHeardMs: nowMs,
       warm: new Map(),
       assigned: new Map(),
+      strangers: new Set(),
     };
     this.entries.set(worker, entry);
     return entry;

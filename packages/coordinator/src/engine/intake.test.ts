@@ -8,8 +8,8 @@ import type { JobSnapshot, LedgerPort } from './ports.js';
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 const ID = '0192f3a0-0000-7000-8000-000000000001' as JobId;
 const JOB = { envelope: { id: ID } } as JobSnapshot;
-const pipeline = (healthy = true, backlog = 0): CommitPipeline =>
-  ({ healthy, backlog }) as Partial<CommitPipeline> as CommitPipeline;
+const pipeline = (healthy = true, backlog = 0, bytesStaged = 0): CommitPipeline =>
+  ({ healthy, backlog, bytesStaged }) as Partial<CommitPipeline> as CommitPipeline;
 
 interface Usage {
   readonly bytes: number;
@@ -45,7 +45,7 @@ class Bench {
 
   async fill(bytes: number): Promise<void> {
     this.usage = () => Promise.resolve({ bytes, maxBytes: 100 });
-    this.intake.refreshUsage();
+    this.intake.refreshUsage(pipeline());
     await settled();
   }
 
@@ -82,7 +82,7 @@ describe('intake', () => {
     const bench = new Bench();
     await bench.fill(90);
     bench.usage = () => Promise.reject(new Error('away'));
-    bench.intake.refreshUsage();
+    bench.intake.refreshUsage(pipeline());
     await settled();
     expect(bench.answer).toBe('ledger_full');
     await bench.fill(10);
@@ -93,12 +93,12 @@ describe('intake', () => {
     const bench = new Bench();
     let answer: (usage: Usage) => void = () => undefined;
     bench.usage = () => new Promise((resolve) => (answer = resolve));
-    bench.intake.refreshUsage();
-    bench.intake.refreshUsage();
+    bench.intake.refreshUsage(pipeline());
+    bench.intake.refreshUsage(pipeline());
     expect(bench.asked).toBe(1);
     answer({ bytes: 1, maxBytes: 100 });
     await settled();
-    bench.intake.refreshUsage();
+    bench.intake.refreshUsage(pipeline());
     expect(bench.asked).toBe(2);
   });
 
@@ -118,6 +118,13 @@ describe('intake', () => {
     bench.timer?.fire();
     stored(JOB);
     expect(await waiting).toEqual({ kind: 'unknown', id: ID });
+  });
+
+  it('counts what was staged since it asked how full the ledger is', async () => {
+    const bench = new Bench();
+    await bench.fill(70);
+    expect(bench.intake.check(pipeline(true, 0, 10), 0)).toBeUndefined();
+    expect(bench.intake.check(pipeline(true, 0, 11), 0)).toBe('ledger_full');
   });
 
   it('closed, sends everybody to another leader', () => {

@@ -29,6 +29,7 @@ export class Intake {
   private readonly ledger: LedgerPort;
   private readonly queuedMax: number;
   private open = true;
+  private stagedAtUsage = 0;
   private lastUsage = { bytes: 0, maxBytes: Infinity };
   private asking = false;
 
@@ -42,7 +43,8 @@ export class Intake {
   check(pipeline: CommitPipeline, queued: number): IntakeRefusal | undefined {
     if (!this.open) return 'no_leader';
     if (!pipeline.healthy || pipeline.backlog > BACKLOG_BATCHES_MAX) return 'ledger_unavailable';
-    if (this.lastUsage.bytes > this.lastUsage.maxBytes * FILL_MAX) return 'ledger_full';
+    const bytes = this.lastUsage.bytes + pipeline.bytesStaged - this.stagedAtUsage;
+    if (bytes > this.lastUsage.maxBytes * FILL_MAX) return 'ledger_full';
     return queued >= this.queuedMax ? 'queue_full' : undefined;
   }
 
@@ -63,15 +65,20 @@ export class Intake {
     });
   }
 
-  /** Asks how full the ledger is (N3); an answer that does not come leaves the last one standing. */
-  refreshUsage(): void {
+  /**
+   * Asks how full the ledger is (N3); what was staged since the question counts on top of the answer. An answer that does not
+   * come leaves the last one standing.
+   */
+  refreshUsage(pipeline: CommitPipeline): void {
     if (this.asking) return;
     this.asking = true;
+    const { bytesStaged } = pipeline;
     void this.ledger
       .usage()
       .then(
         ({ bytes, maxBytes }) => {
           this.lastUsage = { bytes, maxBytes };
+          this.stagedAtUsage = bytesStaged;
         },
         () => undefined,
       )

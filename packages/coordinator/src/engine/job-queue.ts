@@ -52,7 +52,7 @@ export class JobQueue implements FoldListener {
       this.undefinedTools.delete(record);
       return;
     }
-    if (state.attemptsStarted === 0 && record.extras?.deadlineAtMs !== undefined)
+    if (state.attemptsSpent === 0 && record.extras?.deadlineAtMs !== undefined)
       this.deadlines.push(record, record.extras.deadlineAtMs);
     if (record.need === NOWHERE) this.undefinedTools.add(record);
     else if (state.dueAtMs !== null) this.delayed.push(record, state.dueAtMs);
@@ -80,7 +80,7 @@ export class JobQueue implements FoldListener {
     const late: JobRecord[] = [];
     while (this.deadlines.firstKey <= wallMs) {
       const record = this.deadlines.pop();
-      if (record?.state.kind === 'queued' && record.state.attemptsStarted === 0) late.push(record);
+      if (record?.state.kind === 'queued' && record.state.attemptsSpent === 0) late.push(record);
     }
     return late;
   }

@@ -145,7 +145,7 @@ export class Upkeep {
     const far: ParkedJob[] = [];
     let moved = 0;
     for (const event of commit.value.events) {
-      if (event.kind === 'parked' && which === 'all') moved += await this.parkAgain(event.page, seq);
+      if (event.kind === 'parked') moved += await this.parkAgain(event.page, seq);
       if (event.kind !== 'accepted' && event.kind !== 'carried') continue;
       const record = fold.state.jobs.get(event.job.id);
       if (record?.home !== seq || record.shown === null || record.state.kind === 'finished') continue;

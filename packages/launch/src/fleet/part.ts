@@ -9,7 +9,6 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { LaunchError } from '../errors.js';
 import { sleep, until } from '../exec.js';
-import { beganOf } from '../made.js';
 
 const BACKOFF_MS = { first: 200, most: 5_000 } as const;
 /** A part that ran this long starts with the first pause again. */
@@ -93,11 +92,11 @@ export class Part {
     const child = this.child;
     const pid = child?.pid;
     if (child === undefined || pid === undefined) return;
-    const began = beganOf(pid);
     child.kill(signal);
     // A process that a SIGSTOP holds would take the signal only when it goes on.
     child.kill('SIGCONT');
-    const gone = (): Promise<boolean> => Promise.resolve(this.child !== child || beganOf(pid) !== began);
+    // A zombie is gone and not yet known as such: only then may it be started again.
+    const gone = (): Promise<boolean> => Promise.resolve(this.child !== child);
     if (await until(gone, { timeoutMs: TERM_MS, everyMs: 20 })) return;
     this.report(`${this.name} did not end within ${TERM_MS / 1000} s and is killed`);
     child.kill('SIGKILL');
