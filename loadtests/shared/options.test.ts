@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { loopback, OptionError, targetOf, valuesIn, whole } from './options.js';
+import { listed, loopback, OptionError, takeFlag, targetOf, valuesIn, whole } from './options.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'zf-load-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -44,5 +44,13 @@ describe('options', () => {
     expect(whole('--rate', undefined, 7, 10)).toBe(7);
     for (const text of ['0', '11', '1.5', '-1', 'x'])
       expect(() => whole('--rate', text, 7, 10)).toThrow(OptionError);
+  });
+
+  it('take flags without a value, and lists of known words in their known order', () => {
+    expect(takeFlag(['--quick', '--n', '1'], '--quick')).toEqual({ on: true, rest: ['--n', '1'] });
+    expect(takeFlag(['--n', '1'], '--quick').on).toBe(false);
+    expect(listed('--only', undefined, ['a', 'b'])).toEqual(['a', 'b']);
+    expect(listed('--only', 'b,a', ['a', 'b', 'c'])).toEqual(['a', 'b']);
+    expect(() => listed('--only', 'd', ['a'])).toThrow(OptionError);
   });
 });

@@ -26,6 +26,15 @@ export const valuesIn = <Name extends string>(
   }
 };
 
+/** Whether the option `flag`, which takes no value, is among `words`, and the other words. */
+export const takeFlag = (
+  words: readonly string[],
+  flag: string,
+): { readonly on: boolean; readonly rest: readonly string[] } => ({
+  on: words.includes(flag),
+  rest: words.filter((word) => word !== flag),
+});
+
 /** The fleet of --url and --key-file (or ZEROFLEET_API_KEY); undefined without --url. Throws OptionError. */
 export const targetOf = (
   values: { readonly url?: string; readonly 'key-file'?: string },
@@ -51,6 +60,19 @@ export const whole = (name: string, text: string | undefined, normal: number, mo
   if (value < 1 || value > most)
     throw new OptionError(`${name} must be a whole number from 1 to ${most}, not '${text}'`);
   return value;
+};
+
+/** Those of `known` that `text` names, parted by commas; all of them without a text. Throws OptionError. */
+export const listed = <T extends string>(
+  name: string,
+  text: string | undefined,
+  known: readonly T[],
+): readonly T[] => {
+  if (text === undefined) return known;
+  const words = text.split(',');
+  if (words.some((word) => !known.includes(word as T)))
+    throw new OptionError(`${name} takes some of ${known.join(',')}, not '${text}'`);
+  return known.filter((word) => words.includes(word));
 };
 
 const keyOf = (path: string | undefined, env: NodeJS.ProcessEnv): string => {
