@@ -150,13 +150,13 @@ describe('refusals', () => {
 
   it('ledger_full: above 80 % of its bytes, until it drained', async () => {
     await open();
-    bench.ledger.fill = { bytes: 80, maxBytes: 100 };
+    bench.ledger.fill = { bytes: 799_000_000, maxBytes: 1_000_000_000 };
     await bench.clock.advance(500);
     await bench.submit();
-    bench.ledger.fill = { bytes: 81, maxBytes: 100 };
+    bench.ledger.fill = { bytes: 801_000_000, maxBytes: 1_000_000_000 };
     await bench.clock.advance(500);
     expectRefusal(await bench.call('POST', '/v1/jobs', { body: JOB }), 'ledger_full', '10');
-    bench.ledger.fill = { bytes: 10, maxBytes: 100 };
+    bench.ledger.fill = { bytes: 10, maxBytes: 1_000_000_000 };
     await bench.clock.advance(500);
     await bench.submit();
   });

@@ -97,7 +97,7 @@ class ListLedger implements LedgerPort {
   private readonly ids: string[] = [];
   private readonly followers = new Set<TakeMessage>();
   away = false;
-  fill = { bytes: 0, maxBytes: 100 };
+  fill = { bytes: 0, maxBytes: 1_000_000_000 };
 
   append(bytes: Uint8Array, id: string, fence: Fence): Promise<AppendResult> {
     if (this.away) return Promise.resolve({ kind: 'unknown', reason: 'away' });
