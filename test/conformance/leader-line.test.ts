@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { NatsLeaderLine, RemoteLeader, type LeaderPort } from '@zerofleet/coordinator';
 import type { JobEnvelope } from '@zerofleet/model';
 import {
+  answerOf,
   shardNames,
   type LeaderCall,
   type LeaderReply,
@@ -90,7 +91,9 @@ describe('on a real server', () => {
     job: { envelope: head, state: { kind: 'queued', attemptsStarted: 0, attemptsSpent: 0, dueAtMs: null } },
   });
   const acceptAll = (call: LeaderCall): LeaderReply =>
-    call.kind === 'submit' ? { v: 1, kind: 'submit', replies: call.jobs.map(accept) } : NOT_NOW;
+    call.kind === 'submit'
+      ? { v: 1, kind: 'submit', replies: call.jobs.map((job) => answerOf(accept(job))) }
+      : NOT_NOW;
 
   beforeAll(async () => {
     await brokers.start();
@@ -169,7 +172,7 @@ describe('on a real server', () => {
     expect(await remote.submit(job)).toEqual(unknown);
     expect(calls).toBe(4);
     // One answer to two jobs is an answer to neither.
-    answer = () => Promise.resolve({ v: 1, kind: 'submit', replies: [accept(job)] });
+    answer = () => Promise.resolve({ v: 1, kind: 'submit', replies: [answerOf(accept(job))] });
     expect(await Promise.all([remote.submit(job), remote.submit(job)])).toEqual([unknown, unknown]);
   });
 

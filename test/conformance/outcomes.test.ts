@@ -13,7 +13,7 @@ import {
   type OutcomePort,
 } from '@zerofleet/coordinator';
 import type { TenantId } from '@zerofleet/model';
-import type { LedgerFormat, OutcomeRecord } from '@zerofleet/protocol';
+import type { LedgerFormat, OutcomeBatch, OutcomeRecord } from '@zerofleet/protocol';
 import { newJobId, silentLogger, systemClock, type NatsConnection, type Redis } from '@zerofleet/runtime';
 import { MemoryOutcomes, MemoryOutcomeStore } from '@zerofleet/testkit';
 import { eventually } from '../fleet/eventually.js';
@@ -103,7 +103,11 @@ describe('on real servers', () => {
     const dead = new DeadLetters(connection, manager, names);
     return new OutcomeStore({ connection, manager, names, shard, redis, clock: systemClock, dead });
   };
-  const indexerOf = ({ shard, names, manager }: TestShard, over: Redis = redis): OutcomeIndexer => {
+  const indexerOf = (
+    { shard, names, manager }: TestShard,
+    over: Redis = redis,
+    kept: (ledgerSeq: number) => OutcomeBatch | undefined = () => undefined,
+  ): OutcomeIndexer => {
     const log = silentLogger();
     const indexer = new OutcomeIndexer({
       connection,
@@ -113,6 +117,7 @@ describe('on real servers', () => {
       redis: over,
       clock: systemClock,
       log,
+      kept,
     });
     indexers.push(indexer);
     return indexer;
@@ -175,6 +180,12 @@ describe('on real servers', () => {
   conformance('outcomes on NATS and Redis', async () => {
     const { place, writer, reader } = await open();
     await indexerOf(place).start();
+    return { writer, reader, settle: (work) => work };
+  });
+
+  conformance('outcomes on NATS and Redis, indexed where they were projected', async () => {
+    const { place, writer, reader } = await open();
+    await indexerOf(place, redis, (ledgerSeq) => writer.keptOf(ledgerSeq)).start();
     return { writer, reader, settle: (work) => work };
   });
 

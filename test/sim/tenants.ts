@@ -4,7 +4,13 @@
  */
 import { admit } from '@zerofleet/coordinator';
 import type { Decision, JobId, TenantId } from '@zerofleet/model';
-import type { FindReply, JobSnapshot, LeaderReply, SubmitReply } from '@zerofleet/protocol';
+import {
+  replyOf,
+  type FindReply,
+  type JobSnapshot,
+  type LeaderReply,
+  type SubmitReply,
+} from '@zerofleet/protocol';
 import { CATALOG, drawOrder, TENANTS, type Order } from './jobs.js';
 import type { ReplicaNode } from './replica-node.js';
 import type { World } from './world.js';
@@ -163,8 +169,8 @@ export class Tenants {
     if (node.engine !== undefined) return node.engine.submit(envelope);
     const answer = await node.line.call({ v: 1, kind: 'submit', jobs: [envelope] }, CALL_TIMEOUT_MS);
     if (answer === 'nobody') return { kind: 'refused', why: 'no_leader' };
-    const unknown: SubmitReply = { kind: 'unknown', id };
-    return typeof answer === 'object' && answer.kind === 'submit' ? (answer.replies[0] ?? unknown) : unknown;
+    const [reply] = typeof answer === 'object' && answer.kind === 'submit' ? answer.replies : [];
+    return reply === undefined ? { kind: 'unknown', id } : replyOf(reply, envelope);
   }
 
   /** What `act` comes to in the process of `node`; `otherwise` when that dies or sleeps too long. */

@@ -261,13 +261,14 @@ export class World {
 
   /** Whoever listens as leader hears it, and the first answer counts. */
   private done(from: ProcessClock, message: Done): Promise<DoneReply | undefined> {
-    if (message.end.kind === 'lost') this.saidLost.add(`${message.id}/${message.attempt}`);
+    for (const { id, attempt, end } of message.ends)
+      if (end.kind === 'lost') this.saidLost.add(`${id}/${attempt}`);
     const leaders = this.nodes.filter((node) => node.leads);
     const ask = (at: ProcessClock): Promise<DoneReply> => {
       const engine = leaders.find(({ process }) => process === at)?.engine;
       if (engine === undefined) return new Promise(() => undefined);
       const reply = engine.done(message);
-      return this.defect === 'early-confirm' ? Promise.resolve({ v: 1, kind: 'confirmed' }) : reply;
+      return this.defect === 'early-confirm' ? Promise.resolve({ retry: [] }) : reply;
     };
     const processes = leaders.map((node) => node.process);
     return this.wire.request('worker.done', from, processes, REQUEST_TIMEOUT_MS, ask).catch(() => undefined);

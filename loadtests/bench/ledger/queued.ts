@@ -112,8 +112,8 @@ const failovers = async (
   connection.subscribe(SHARD.run('*' as WorkerId), {
     callback: (error, message) => {
       const run = error === null ? parseRun(message.data) : undefined;
-      if (run?.ok === true && run.value.epoch > newest.epoch)
-        newest = { epoch: run.value.epoch, atMs: performance.now() };
+      if (run?.ok === true && run.value.run.epoch > newest.epoch)
+        newest = { epoch: run.value.run.epoch, atMs: performance.now() };
     },
   });
   const took: number[] = [];

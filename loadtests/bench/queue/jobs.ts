@@ -8,7 +8,7 @@ import {
   type TenantId,
   type ToolName,
 } from '@zerofleet/model';
-import { encodeJson, LEADER_VERSION, parseLeaderReply, shardNames } from '@zerofleet/protocol';
+import { encodeSubmit, parseLeaderReply, shardNames, submitTextOf } from '@zerofleet/protocol';
 import { newJobId, type NatsConnection } from '@zerofleet/runtime';
 import { PAYLOAD } from './client.js';
 
@@ -44,7 +44,7 @@ export const envelope = (extras: JobExtras | null = null, args: JsonObject = {})
 
 /** Hands `jobs` to the leader. Throws unless every one of them is on record. */
 export const submitJobs = async (connection: NatsConnection, jobs: readonly JobEnvelope[]): Promise<void> => {
-  const call = encodeJson({ v: LEADER_VERSION, kind: 'submit', jobs });
+  const call = encodeSubmit(jobs.map(submitTextOf));
   const { data } = await connection.request(SHARD.leaderCall, call, { timeout: CALL_MS });
   const parsed = parseLeaderReply(data);
   if (!parsed.ok) throw new Error(`the leader's reply cannot be read: ${parsed.reason}`);

@@ -64,6 +64,10 @@ export const openShard = async (options: {
     maxBytes: config.blobsMaxBytes,
     replicas: config.replicas,
   });
+  const outcomes = new OutcomeStore({
+    ...{ connection, manager: looks, names, shard, redis },
+    ...{ clock: systemClock, dead: deadLetters },
+  });
   const indexer = new OutcomeIndexer({
     connection,
     manager: looks,
@@ -72,16 +76,14 @@ export const openShard = async (options: {
     redis,
     clock: systemClock,
     log,
+    kept: (ledgerSeq) => outcomes.keptOf(ledgerSeq),
   });
   return {
     ports: {
       ledger: new NatsLedger(connection, manager, names),
       timers: new NatsTimers(connection, manager, names),
       workers,
-      outcomes: new OutcomeStore({
-        ...{ connection, manager: looks, names, shard, redis },
-        ...{ clock: systemClock, dead: deadLetters },
-      }),
+      outcomes,
       line: new NatsLeaderLine(connection, names, log),
     },
     remote: new RemoteLeader(connection, names),

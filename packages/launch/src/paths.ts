@@ -22,6 +22,9 @@ export const IMAGES_ENV = join(HOME, 'images.env');
 /** `packages/<name>/dist/<file>`. */
 export const entryOf = (name: string, file = 'main.js'): string => join(ROOT, 'packages', name, 'dist', file);
 
+/** A coordinator's arguments to Node: as in stack.yml, but for the old space, which the host bounds. */
+export const coordinatorArgs = (): string[] => ['--max-semi-space-size=32', entryOf('coordinator')];
+
 /** Makes `folder` and its parents, and returns it. `mode` is for what is made now; default what the umask leaves. */
 export const ensureFolder = (folder: string, mode?: number): string => {
   mkdirSync(folder, { recursive: true, ...(mode === undefined ? {} : { mode }) });

@@ -111,7 +111,20 @@ export interface JobEnvelope extends JobHead {
 /** The head of a stored job, flat. */
 export const headOf = (job: Omit<StoredJob, 'payload'>): JobHead => {
   const { id, template, timeoutMs, maxAttempts, acceptedAtMs, extras } = job;
-  return { id, ...template, timeoutMs, maxAttempts, acceptedAtMs, extras };
+  const { tenant, tool, toolVersion, decision } = template;
+  // Field by field: this is made for every job, and a spread costs several times as much.
+  return {
+    id,
+    tenant,
+    tool,
+    toolVersion,
+    class: template.class,
+    decision,
+    timeoutMs,
+    maxAttempts,
+    acceptedAtMs,
+    extras,
+  };
 };
 
 /** Where an attempt runs. */

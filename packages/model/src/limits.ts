@@ -29,8 +29,10 @@ export const WAIT_MS_MAX = 60_000;
 export const ATTEMPTS_MAX = 10;
 /** Attempts where the submission says nothing: the job survives the loss of two workers. */
 export const ATTEMPTS_DEFAULT = 3;
-/** Jobs in one `run` message. */
-export const RUN_BATCH_MAX = 32;
+/** Jobs in one `run` message, and ends in one `done`. */
+export const RUN_BATCH_MAX = 256;
+/** Inline payloads in one `run` message, and ends in one `done`, in bytes; one that is larger goes alone. */
+export const RUN_BYTES_MAX = 384 * 1024;
 /** An Idempotency-Key, in characters. */
 export const IDEMPOTENCY_KEY_MAX = 255;
 /** How long an idempotency key names its job, in ms. */

@@ -3,18 +3,28 @@
  * gateways hand it what only a leader can decide. Only the leader listens on these subjects, so a call without any
  * listener means that nobody leads.
  */
-import { PROBLEMS, type JobEnvelope, type JobHead, type JobState, type ProblemCode } from '@zerofleet/model';
+import {
+  firstState,
+  PROBLEMS,
+  type JobEnvelope,
+  type JobHead,
+  type JobState,
+  type ProblemCode,
+} from '@zerofleet/model';
 import { Type, type Static } from 'typebox';
 import {
   CountShape,
   EpochShape,
-  JobEnvelopeShape,
   JobHeadShape,
   JobIdShape,
   JobStateShape,
+  JobTemplateShape,
+  OWN_HEAD_FIELDS,
+  PayloadRefShape,
   TenantIdShape,
 } from './shapes.js';
-import { jsonParser } from './parse.js';
+import { jsonParser, type Parsed } from './parse.js';
+import { joinHead, ownHeadOf, TemplateTable } from './templates.js';
 
 export const LEADER_VERSION = 1;
 const v = Type.Literal(LEADER_VERSION);
@@ -38,14 +48,58 @@ export interface JobSnapshot {
 const TenantJob = { tenant: TenantIdShape, id: JobIdShape };
 
 /** `submit` takes several jobs of any tenants; each has its own answer, in the same order. */
-export const LeaderCallShape = Type.Union([
-  Type.Object({ v, kind: Type.Literal('submit'), jobs: Type.Array(JobEnvelopeShape) }),
+const LeaderCallShape = Type.Union([
+  Type.Object({
+    v,
+    kind: Type.Literal('submit'),
+    templates: Type.Array(JobTemplateShape),
+    jobs: Type.Array(Type.Object({ of: CountShape, ...OWN_HEAD_FIELDS, payload: PayloadRefShape })),
+  }),
   Type.Object({ v, kind: Type.Literal('cancel'), ...TenantJob }),
   Type.Object({ v, kind: Type.Literal('find'), ...TenantJob }),
   Type.Object({ v, kind: Type.Literal('status'), tenant: TenantIdShape }),
 ]);
-export type LeaderCall = Static<typeof LeaderCallShape>;
-export const parseLeaderCall = jsonParser(LeaderCallShape);
+type LeaderCallWire = Static<typeof LeaderCallShape>;
+export type LeaderCall =
+  | Exclude<LeaderCallWire, { kind: 'submit' }>
+  | { readonly v: 1; readonly kind: 'submit'; readonly jobs: readonly JobEnvelope[] };
+const parseWire = jsonParser(LeaderCallShape);
+
+/** The call in a message, or why it cannot be read. */
+export const parseLeaderCall = (bytes: Uint8Array): Parsed<LeaderCall> => {
+  const parsed = parseWire(bytes);
+  if (!parsed.ok || parsed.value.kind !== 'submit') return parsed as Parsed<LeaderCall>;
+  const { templates } = parsed.value;
+  const jobs: JobEnvelope[] = [];
+  for (const wire of parsed.value.jobs) {
+    const template = templates[wire.of];
+    if (template === undefined)
+      return { ok: false, reason: `/jobs/${jobs.length} names a template that is not there` };
+    jobs.push({ ...joinHead(wire, template), payload: wire.payload });
+  }
+  return { ok: true, value: { v: LEADER_VERSION, kind: 'submit', jobs } };
+};
+
+/** A job to submit, and its own part as text. */
+export interface SubmitText {
+  readonly envelope: JobEnvelope;
+  readonly text: string;
+  /** Of the text. */
+  readonly bytes: number;
+}
+
+export const submitTextOf = (envelope: JobEnvelope): SubmitText => {
+  const text = JSON.stringify({ ...ownHeadOf(envelope), payload: envelope.payload });
+  return { envelope, text, bytes: Buffer.byteLength(text) };
+};
+
+/** A call that submits `jobs`. */
+export const encodeSubmit = (jobs: readonly SubmitText[]): Uint8Array => {
+  const templates = new TemplateTable();
+  const listed = jobs.map(({ envelope, text }) => `{"of":${templates.of(envelope)},${text.slice(1)}`);
+  const head = `"v":${LEADER_VERSION},"kind":"submit","templates":${JSON.stringify(templates.list)}`;
+  return Buffer.from(`{${head},"jobs":[${listed.join(',')}]}`);
+};
 
 const why = Type.Unsafe<ProblemCode>(Type.Union(Object.keys(PROBLEMS).map((code) => Type.Literal(code))));
 const job = JobSnapshotShape;
@@ -90,15 +144,40 @@ export const LeaderStatusShape = Type.Object({
 });
 export type LeaderStatus = Static<typeof LeaderStatusShape>;
 
+/** The answer to a submission. Who submitted knows the job that was accepted: all but when. */
+export const SubmitAnswerShape = Type.Union([
+  Type.Object({ kind: Type.Literal('accepted'), atMs: CountShape }),
+  Type.Object({ kind: Type.Literal('replayed'), job }),
+  Type.Object({ kind: Type.Literal('refused'), why }),
+  Type.Object({ kind: Type.Literal('unknown'), id: JobIdShape }),
+]);
+export type SubmitAnswer =
+  | { readonly kind: 'accepted'; readonly atMs: number }
+  | { readonly kind: 'replayed'; readonly job: JobSnapshot }
+  | { readonly kind: 'refused'; readonly why: ProblemCode }
+  | { readonly kind: 'unknown'; readonly id: JobEnvelope['id'] };
+
+export const answerOf = (reply: SubmitReply): SubmitAnswer =>
+  reply.kind === 'accepted'
+    ? { kind: 'accepted', atMs: reply.job.envelope.acceptedAtMs }
+    : (reply as SubmitAnswer);
+
+/** What `answer` says of `envelope`, which it was asked for. */
+export const replyOf = (answer: SubmitAnswer, envelope: JobEnvelope): SubmitReply => {
+  if (answer.kind !== 'accepted') return answer;
+  const head = joinHead({ ...ownHeadOf(envelope), acceptedAtMs: answer.atMs }, envelope);
+  return { kind: 'accepted', job: { envelope: head, state: firstState(envelope.extras) } };
+};
+
 export const LeaderReplyShape = Type.Union([
-  Type.Object({ v, kind: Type.Literal('submit'), replies: Type.Array(JobReplyShape) }),
+  Type.Object({ v, kind: Type.Literal('submit'), replies: Type.Array(SubmitAnswerShape) }),
   Type.Object({ v, kind: Type.Literal('job'), reply: Type.Union([JobReplyShape, FindReplyShape]) }),
   Type.Object({ v, kind: Type.Literal('status'), status: LeaderStatusShape }),
   /** The call could not be read, or this replica leads no more. */
   Type.Object({ v, kind: Type.Literal('not_now'), why }),
 ]);
 export type LeaderReply =
-  | { readonly v: 1; readonly kind: 'submit'; readonly replies: readonly SubmitReply[] }
+  | { readonly v: 1; readonly kind: 'submit'; readonly replies: readonly SubmitAnswer[] }
   | { readonly v: 1; readonly kind: 'job'; readonly reply: SubmitReply | FindReply }
   | { readonly v: 1; readonly kind: 'status'; readonly status: LeaderStatus }
   | { readonly v: 1; readonly kind: 'not_now'; readonly why: ProblemCode };

@@ -2,7 +2,9 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { JobId, JobTemplate, StoredJob, TenantId, ToolName, WorkerId, BootId } from '@zerofleet/model';
 import { decodeCommit, encodeCommit, LEDGER_FORMAT, type Commit, type LedgerEvent } from './ledger.js';
-import { parseDone, parseReady, parseRun } from './messages.js';
+import { parseDone } from './dones.js';
+import { parseReady } from './messages.js';
+import { parseRun } from './runs.js';
 
 const ID = '0192f3a0-0000-7000-8000-000000000001' as JobId;
 const template: JobTemplate = {

@@ -193,7 +193,7 @@ export interface EventText {
 /** Text of `event` in `format`. Throws for an event that the older format does not have: a bug of the caller. */
 export const encodeEvent = (event: LedgerEvent, format: LedgerFormat): EventText => {
   if (format === 1) return whole(encodeEventV1(event));
-  if (event.kind !== 'accepted' && event.kind !== 'carried') return whole(JSON.stringify(event));
+  if (event.kind !== 'accepted' && event.kind !== 'carried') return whole(textOf(event));
   const { id, template, timeoutMs, maxAttempts, acceptedAtMs, payload, extras } = event.job;
   const rest = {
     id,
@@ -207,6 +207,17 @@ export const encodeEvent = (event: LedgerEvent, format: LedgerFormat): EventText
   const before = `{"kind":"${event.kind}","of":`;
   const after = `,${JSON.stringify(rest).slice(1)}`;
   return { before, template, after, bytes: before.length + INDEX_BYTES + Buffer.byteLength(after) };
+};
+
+/** The two that every job has are put together by hand, which takes a fifth of the time; ids need no escapes. */
+const textOf = (event: Exclude<LedgerEvent, { kind: 'accepted' | 'carried' }>): string => {
+  if (event.kind === 'started') {
+    const { id, attempt, worker, boot } = event;
+    return `{"kind":"started","id":"${id}","attempt":${attempt},"worker":"${worker}","boot":"${boot}"}`;
+  }
+  if (event.kind !== 'finished') return JSON.stringify(event);
+  const { id, attempt, outcome } = event;
+  return `{"kind":"finished","id":"${id}","attempt":${attempt},"outcome":${JSON.stringify(outcome)}}`;
 };
 
 const INDEX_BYTES = 3;

@@ -2,13 +2,22 @@
  * Messages of the outcomes stream: projections of the ledger, idempotent by (job, ledger sequence). Format 2 is one message
  * for all outcomes of a group commit; format 1 was one message a job.
  */
-import { headOf, type JobHead, type Outcome, type PayloadRef } from '@zerofleet/model';
+import { headOf, type JobHead, type JobTemplate, type Outcome, type PayloadRef } from '@zerofleet/model';
 import { Type } from 'typebox';
 import { Compile } from 'typebox/compile';
 import type { LedgerFormat } from './ledger.js';
 import { EnvelopeV1Shape, envelopeV1Of, storedOfV1, type EnvelopeV1 } from './ledger-v1.js';
 import { encodeJson, parseJson, reasonOf, type Parsed } from './parse.js';
-import { AttemptShape, CountShape, JobHeadShape, OutcomeShape, PayloadRefShape } from './shapes.js';
+import { joinHead, ownHeadOf, TemplateTable } from './templates.js';
+import {
+  AttemptShape,
+  CountShape,
+  JobHeadShape,
+  JobTemplateShape,
+  OWN_HEAD_FIELDS,
+  OutcomeShape,
+  PayloadRefShape,
+} from './shapes.js';
 
 /** How one job ended. */
 export interface OutcomeRecord {
@@ -44,7 +53,8 @@ const v2 = Compile(
   Type.Object({
     v: Type.Literal(2),
     ledgerSeq: CountShape,
-    outcomes: Type.Array(Type.Object({ job: JobHeadShape, ...ending })),
+    templates: Type.Array(JobTemplateShape),
+    outcomes: Type.Array(Type.Object({ of: CountShape, ...OWN_HEAD_FIELDS, ...ending })),
   }),
 );
 
@@ -67,7 +77,17 @@ export const decodeOutcomes = (bytes: Uint8Array): Parsed<OutcomeBatch> => {
   const parsed = parseJson(bytes);
   if (!parsed.ok) return parsed;
   const { value } = parsed;
-  if (v2.Check(value)) return { ok: true, value: { ledgerSeq: value.ledgerSeq, outcomes: value.outcomes } };
+  if (v2.Check(value)) {
+    const { templates } = value;
+    if (value.outcomes.some(({ of }) => of >= templates.length))
+      return { ok: false, reason: '/outcomes names a template that is not there' };
+    const outcomes = value.outcomes.map((wire) => {
+      const { attempt, outcome, startedAtMs, finishedAtMs } = wire;
+      const job = joinHead(wire, templates[wire.of] as JobTemplate);
+      return { job, attempt, outcome, startedAtMs, finishedAtMs };
+    });
+    return { ok: true, value: { ledgerSeq: value.ledgerSeq, outcomes } };
+  }
   if (!v1.Check(value)) return { ok: false, reason: reasonOf(v2, value) };
   const { ledgerSeq, job, attempt, outcome, startedAtMs, finishedAtMs } = value;
   const head = headOf(storedOfV1(job));
@@ -79,10 +99,23 @@ export const decodeOutcomes = (bytes: Uint8Array): Parsed<OutcomeBatch> => {
 
 /** One message of format 2, or one message a job of format 1. */
 export const encodeOutcomes = (batch: OutcomeBatch, format: LedgerFormat): readonly Uint8Array[] => {
-  if (format === 2) return [encodeJson({ v: 2, ...batch })];
+  if (format === 2) return [encodeBatch(batch)];
   return batch.outcomes.map(({ job, ...rest }) =>
     encodeJson({ v: 1, ledgerSeq: batch.ledgerSeq, job: envelopeOf(job), ...rest }),
   );
+};
+
+const encodeBatch = ({ ledgerSeq, outcomes }: OutcomeBatch): Uint8Array => {
+  const templates = new TemplateTable();
+  const wires = outcomes.map(({ job, attempt, outcome, startedAtMs, finishedAtMs }) => ({
+    of: templates.of(job),
+    ...ownHeadOf(job),
+    attempt,
+    outcome,
+    startedAtMs,
+    finishedAtMs,
+  }));
+  return encodeJson({ v: 2, ledgerSeq, templates: templates.list, outcomes: wires });
 };
 
 /** Format 1 wants a payload; whoever reads outcomes has no use for it. */

@@ -178,6 +178,15 @@ export const JobTemplateShape = as<JobTemplate>(
   }),
 );
 
+/** What of a job's head is its own, where the rest is in a template that `of` is the index of. */
+export const OWN_HEAD_FIELDS = {
+  id: JobIdShape,
+  timeoutMs: CountShape,
+  maxAttempts: CountShape,
+  acceptedAtMs: CountShape,
+  extras: Type.Optional(JobExtrasShape),
+};
+
 const headFields = {
   id: JobIdShape,
   tenant: TenantIdShape,

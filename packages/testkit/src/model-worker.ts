@@ -53,6 +53,8 @@ export interface Execution {
 
 const READY_EVERY_MS = 1_000;
 const DONE_REPEAT_MS = 300;
+/** Ends within this, at most, go out together, in ms. */
+const COALESCE_MS = 40;
 /** Tries to get a payload, and the pause between two, in ms. */
 const LOAD_TRIES = 3;
 const LOAD_PAUSE_MS = 200;
@@ -67,6 +69,8 @@ export class ModelWorker {
   private readonly onExecution: (execution: Execution) => void;
   private readonly held = new Map<string, Held>();
   private readonly forgotten = new Set<string>();
+  /** Ended, and not told since. */
+  private unreported: string[] = [];
   clock: ProcessClock;
   boot: BootId;
   private epochSeen = 0;
@@ -99,6 +103,7 @@ export class ModelWorker {
     this.clock.kill();
     this.held.clear();
     this.forgotten.clear();
+    this.unreported = [];
     this.clock = new ProcessClock(this.virtual);
     this.boot = this.prng.uuid() as BootId;
     this.epochSeen = 0;
@@ -141,7 +146,7 @@ export class ModelWorker {
     const key = `${job.id}/${job.attempt}`;
     if (this.held.has(key)) return true;
     const running = [...this.held.values()].filter((one) => one.phase !== 'ended').length;
-    if (this.forgotten.has(key) || running >= Math.floor(this.room.cpuMilli / job.pool.resources.cpuMilli))
+    if (this.forgotten.has(key) || running >= Math.floor(this.room.cpuMilli / job.form.pool.resources.cpuMilli))
       return false;
     const held: Held = { job, end: this.drawEnd(), phase: 'running' };
     this.held.set(key, held);
@@ -157,7 +162,7 @@ export class ModelWorker {
     if (!loaded) held.end = { kind: 'outcome', outcome: failed('start_failed') };
     else if (held.end.kind !== 'handed_back' && held.phase === 'running')
       this.onExecution({ id, attempt, worker: this.worker, boot: this.boot });
-    this.clock.after(this.prng.between(1, 2_000), () => void this.end(key, held));
+    this.clock.after(this.prng.between(1, 2_000), () => this.end(key, held));
   }
 
   private async fetch(payload: Extract<PayloadRef, { kind: 'blob' }>): Promise<boolean> {
@@ -181,30 +186,38 @@ export class ModelWorker {
     return n > 3 ? { kind: 'handed_back', reason: 'draining' } : { kind: 'lost', reason: 'engine' };
   }
 
-  private async end(key: string, held: Held): Promise<void> {
+  private end(key: string, held: Held): void {
     if (this.held.get(key) !== held) return;
-    const end: AttemptEnd =
-      held.phase === 'cancelling'
-        ? { kind: 'outcome', outcome: { kind: 'cancelled', report: REPORT } }
-        : held.end;
+    if (held.phase === 'cancelling')
+      held.end = { kind: 'outcome', outcome: { kind: 'cancelled', report: REPORT } };
     held.phase = 'ended';
-    const { id, attempt } = held.job;
-    const { boot, clock } = this;
-    while (this.held.get(key) === held && clock.alive) {
-      const message: Done = {
-        v: MESSAGES_VERSION,
-        epoch: this.epochSeen,
-        worker: this.worker,
-        boot,
-        id,
-        attempt,
-        end,
-      };
-      const reply = await this.line.done(message);
-      if (this.held.get(key) !== held) return;
-      if (reply?.kind === 'confirmed') this.forget(key);
-      else await new Promise<void>((resolve) => clock.after(DONE_REPEAT_MS, resolve));
-    }
+    this.report([key]);
+  }
+
+  /** Tells of ends, together with what else ends within a moment. */
+  private report(keys: readonly string[]): void {
+    this.unreported.push(...keys);
+    if (this.unreported.length > keys.length) return;
+    const { clock } = this;
+    clock.after(this.prng.between(0, COALESCE_MS), () => {
+      if (clock === this.clock) void this.tell();
+    });
+  }
+
+  private async tell(): Promise<void> {
+    const { boot, clock, worker } = this;
+    const keys = this.unreported.filter((key) => this.held.has(key));
+    this.unreported = [];
+    if (keys.length === 0) return;
+    const ends = keys.flatMap((key) => {
+      const held = this.held.get(key);
+      return held === undefined ? [] : [{ id: held.job.id, attempt: held.job.attempt, end: held.end }];
+    });
+    const reply = await this.line.done({ epoch: this.epochSeen, worker, boot, ends });
+    if (clock !== this.clock) return;
+    const retry = keys.filter((key, place) => (reply?.retry.includes(place) ?? true) && this.held.has(key));
+    for (const key of keys) if (!retry.includes(key)) this.forget(key);
+    if (retry.length > 0) clock.after(DONE_REPEAT_MS, () => this.report(retry));
   }
 
   private forget(key: string): void {

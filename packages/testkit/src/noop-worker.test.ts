@@ -1,18 +1,22 @@
 /** The no-op worker keeps the laws of the real one, seen from the other end of its connection. */
 import type { BootId, JobId, ShardId, WorkerId } from '@zerofleet/model';
 import {
+  encodeDoneReply,
   encodeJson,
+  encodeRun,
   MESSAGES_VERSION,
   parseDone,
   parseReady,
   parseRunReply,
   parseStopReply,
   shardNames,
+  WIRE_FORM,
   type Done,
-  type Run,
+  type RunForm,
   type RunJob,
   type RunReply,
   type StopReply,
+  type WireForm,
 } from '@zerofleet/protocol';
 import type { NatsLink } from '@zerofleet/runtime';
 import { beforeEach, describe, expect, it } from 'vitest';
@@ -53,21 +57,19 @@ class Peer {
     return { connection: connection as unknown as NatsLink['connection'], isConnected: () => this.connected };
   }
 
-  /** Says `message` on `subject`; the answer's bytes, if there was one. */
-  say(subject: string, message: unknown): Uint8Array | undefined {
+  /** Says `data` on `subject`; the answer's bytes, if there was one. */
+  say(subject: string, data: Uint8Array): Uint8Array | undefined {
     const pattern = this.takers.has(subject) ? subject : subject.replace(/[^.]+$/, '*');
     let answer: Uint8Array | undefined;
     const respond = (data: Uint8Array): void => void (answer = data);
-    this.takers.get(pattern)?.(null, { data: encodeJson(message), subject, respond });
+    this.takers.get(pattern)?.(null, { data, subject, respond });
     return answer;
   }
 }
 
-const job = (n: number, delayMs = 0, attempt = 1): RunJob => ({
-  id: `00000000-0000-7000-8000-${String(n).padStart(12, '0')}` as JobId,
-  attempt,
-  tenant: 'demo' as RunJob['tenant'],
-  tool: 'echo' as RunJob['tool'],
+const FORM: RunForm = {
+  tenant: 'demo' as RunForm['tenant'],
+  tool: 'echo' as RunForm['tool'],
   mode: 'warm',
   pool: {
     image: 'tools',
@@ -75,9 +77,15 @@ const job = (n: number, delayMs = 0, attempt = 1): RunJob => ({
     resources: { cpuMilli: 1_000, memoryMiB: 256, pids: 1, workMiB: 1, tmpMiB: 1 },
   },
   reuse: 'tenant',
+  outputBytes: 0,
+};
+
+const job = (n: number, delayMs = 0, attempt = 1): RunJob => ({
+  id: `00000000-0000-7000-8000-${String(n).padStart(12, '0')}` as JobId,
+  attempt,
+  form: FORM,
   payload: { kind: 'inline', bytes: 0, payload: { arguments: { text: `job ${n}`, delayMs }, files: [] } },
   timeoutMs: 1_000,
-  outputBytes: 0,
 });
 
 describe('NoopWorker', () => {
@@ -102,96 +110,124 @@ describe('NoopWorker', () => {
     await worker.start();
   });
 
-  const run = (jobs: readonly RunJob[], epoch = 1, boot = BOOT): RunReply => {
-    const message: Run = { v: MESSAGES_VERSION, epoch, boot, jobs: [...jobs] };
-    const reply = parseRunReply(peer.say(names.run(WORKER), message) ?? new Uint8Array());
+  const run = async (
+    jobs: readonly RunJob[],
+    { epoch = 1, boot = BOOT, form = WIRE_FORM }: { epoch?: number; boot?: BootId; form?: WireForm } = {},
+  ): Promise<RunReply> => {
+    const answer = peer.say(names.run(WORKER), encodeRun({ epoch, boot, jobs }, form));
+    const reply = parseRunReply(answer ?? new Uint8Array());
     if (!reply.ok) throw new Error(reply.reason);
+    // What ended at once is told at the end of the turn.
+    await Promise.resolve();
     return reply.value;
   };
   const stop = (one: RunJob, why: 'cancel' | 'forget'): StopReply => {
     const message = { v: MESSAGES_VERSION, epoch: 1, id: one.id, attempt: one.attempt, why };
-    const reply = parseStopReply(peer.say(names.stop(WORKER), message) ?? new Uint8Array());
+    const reply = parseStopReply(peer.say(names.stop(WORKER), encodeJson(message)) ?? new Uint8Array());
     if (!reply.ok) throw new Error(reply.reason);
     return reply.value;
   };
-  const dones = (): { readonly done: Done; readonly reply: string }[] =>
+  const dones = (): { readonly done: Done; readonly form: WireForm; readonly reply: string }[] =>
     peer.sent
       .filter(({ subject }) => subject === names.done)
       .map(({ data, reply }) => {
         const done = parseDone(data);
         if (!done.ok) throw new Error(done.reason);
-        return { done: done.value, reply: reply ?? '' };
+        return { ...done.value, reply: reply ?? '' };
       });
-  const answer = (to: string, kind: 'confirmed' | 'retry'): void =>
-    void peer.say(to, { v: MESSAGES_VERSION, kind });
+  const answer = (to: string, retry: readonly number[] = [], form = WIRE_FORM): void =>
+    void peer.say(to, encodeDoneReply({ retry }, form));
   const pass = async (ms: number): Promise<void> => {
     for (const end = clock.nowMs() + ms; clock.nowMs() < end;) await clock.step();
   };
 
-  it('echoes the text at once, and forgets the attempt when it is confirmed', () => {
-    expect(run([job(1)])).toMatchObject({ kind: 'taken', refused: [] });
+  it('echoes the text at once, and forgets the attempt when it is confirmed', async () => {
+    expect(await run([job(1)])).toMatchObject({ kind: 'taken', refused: [] });
     const [first] = dones();
-    expect(first?.done.end).toMatchObject({
-      outcome: { kind: 'succeeded', report: { value: { text: 'job 1' } } },
-    });
-    answer(first?.reply ?? '', 'confirmed');
+    expect(first?.done.ends).toMatchObject([
+      { end: { outcome: { kind: 'succeeded', report: { value: { text: 'job 1' } } } } },
+    ]);
+    answer(first?.reply ?? '');
     expect(worker.load).toBe(0);
   });
 
   it('repeats done after a retry and after silence until it is confirmed', async () => {
-    run([job(1)]);
-    answer(dones()[0]?.reply ?? '', 'retry');
+    await run([job(1)]);
+    answer(dones()[0]?.reply ?? '', [0]);
     await pass(300);
     expect(dones()).toHaveLength(2);
     await pass(2_500);
     expect(dones()).toHaveLength(3);
-    answer(dones()[2]?.reply ?? '', 'confirmed');
+    answer(dones()[2]?.reply ?? '');
     await pass(5_000);
     expect(dones()).toHaveLength(3);
   });
 
-  it('takes a run for its own boot and no older epoch, each attempt once', () => {
-    expect(run([job(1)], 1, '00000000-0000-4000-8000-000000000002' as BootId)).toMatchObject({
+  it('tells of many ends in one message, and again only of those that the leader wants again', async () => {
+    await run([job(1), job(2)]);
+    expect(dones()).toHaveLength(1);
+    expect(dones()[0]).toMatchObject({ form: 2, done: { ends: [{ id: job(1).id }, { id: job(2).id }] } });
+    answer(dones()[0]?.reply ?? '', [1]);
+    expect(worker.load).toBe(1);
+    await pass(300);
+    expect(dones()[1]?.done.ends).toMatchObject([{ id: job(2).id }]);
+  });
+
+  it('tells a leader of the release before of one end a message', async () => {
+    await run([job(1), job(2)], { form: 1 });
+    expect(dones().map(({ form }) => form)).toEqual([1, 1]);
+    for (const { reply } of dones()) answer(reply, [], 1);
+    expect(worker.load).toBe(0);
+  });
+
+  it('takes a run for its own boot and no older epoch, each attempt once', async () => {
+    expect(await run([job(1)], { boot: '00000000-0000-4000-8000-000000000002' as BootId })).toMatchObject({
       kind: 'wrong_boot',
     });
-    expect(run([job(1, 500)], 2)).toMatchObject({ kind: 'taken', refused: [] });
-    expect(run([job(1, 500)], 2)).toMatchObject({ kind: 'taken', refused: [] });
-    expect(run([job(2)], 1)).toMatchObject({ kind: 'old_epoch' });
+    expect(await run([job(1, 500)], { epoch: 2 })).toMatchObject({ kind: 'taken', refused: [] });
+    expect(await run([job(1, 500)], { epoch: 2 })).toMatchObject({ kind: 'taken', refused: [] });
+    expect(await run([job(2)], { epoch: 1 })).toMatchObject({ kind: 'old_epoch' });
     expect(begun).toEqual([job(1).id]);
   });
 
-  it('begins nothing again that was here and ended', () => {
-    run([job(1)]);
-    answer(dones()[0]?.reply ?? '', 'confirmed');
-    expect(run([job(1)])).toMatchObject({ kind: 'taken', refused: [{ id: job(1).id, attempt: 1 }] });
+  it('begins nothing again that was here and ended', async () => {
+    await run([job(1)]);
+    answer(dones()[0]?.reply ?? '');
+    expect(await run([job(1)])).toMatchObject({ kind: 'taken', refused: [{ id: job(1).id, attempt: 1 }] });
     expect(begun).toHaveLength(1);
   });
 
-  it('refuses what it has no room for', () => {
-    const reply = run([job(1, 500), job(2, 500), job(3, 500)]);
+  it('refuses what it has no room for', async () => {
+    const reply = await run([job(1, 500), job(2, 500), job(3, 500)]);
     expect(reply).toMatchObject({ kind: 'taken', refused: [{ id: job(3).id }] });
   });
 
-  it('refuses more once nobody confirms, so that it holds a bounded number', () => {
-    for (let n = 0; n < 10; n += 1) run([job(n)]);
+  it('refuses more once nobody confirms, so that it holds a bounded number', async () => {
+    for (let n = 0; n < 10; n += 1) await run([job(n)]);
     expect(worker.load).toBe(2 * SLOTS);
   });
 
   it('ends a cancelled attempt as cancelled, and a forgotten one without a word', async () => {
-    run([job(1, 500), job(2, 500)]);
+    await run([job(1, 500), job(2, 500)]);
     expect(stop(job(1), 'cancel').known).toBe(true);
     expect(stop(job(2), 'forget').known).toBe(true);
     expect(stop(job(3), 'cancel').known).toBe(false);
     await pass(600);
     expect(
-      dones().map(({ done }) => [done.id, done.end.kind === 'outcome' && done.end.outcome.kind]),
+      dones().flatMap(({ done }) =>
+        done.ends.map(({ id, end }) => [id, end.kind === 'outcome' && end.outcome.kind]),
+      ),
     ).toEqual([[job(1).id, 'cancelled']]);
   });
 
-  it('says all that it holds each second, and many changes in one Ready', async () => {
-    run([job(1, 5_000)]);
-    run([job(2, 5_000)]);
+  it('says all that it holds each second, and soon that a leader was wrong', async () => {
+    await run([job(1, 5_000)]);
+    await run([job(2, 5_000)]);
     const readies = () => peer.sent.filter(({ subject }) => subject === names.ready);
+    await pass(60);
+    expect(readies()).toHaveLength(1);
+    await run([job(3, 5_000)]);
+    await run([job(4, 5_000)]);
     await pass(60);
     expect(readies()).toHaveLength(2);
     const last = parseReady(readies()[1]?.data ?? new Uint8Array());
@@ -205,7 +241,7 @@ describe('NoopWorker', () => {
 
   it('keeps nothing for a connection that is away, and reports when it is back', async () => {
     peer.connected = false;
-    run([job(1)]);
+    await run([job(1)]);
     await pass(3_000);
     expect(dones()).toEqual([]);
     peer.connected = true;

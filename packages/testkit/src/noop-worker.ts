@@ -8,11 +8,13 @@
  * N3  A message of a lower epoch than the highest seen changes nothing.
  * N4  Memory is bounded: what would be too much to hold is refused, and ended attempts are forgotten in the end.
  * N5  A job without a delay costs no timer, and its `done` neither: one sweep repeats all that are due.
+ * N6  What ends in one turn goes out in one message, where the leader reads such messages.
  */
 import {
   addRoom,
   fits,
   NO_ROOM,
+  RUN_BATCH_MAX,
   subtractRoom,
   type BootId,
   type Epoch,
@@ -22,14 +24,16 @@ import {
   type WorkerId,
 } from '@zerofleet/model';
 import {
+  encodeDone,
   encodeJson,
+  formFor,
   MESSAGES_VERSION,
   parseDoneReply,
   parseRosterCall,
   parseRun,
   parseStop,
+  WIRE_FORM,
   type AttemptRef,
-  type Done,
   type Ready,
   type Run,
   type RunJob,
@@ -37,6 +41,7 @@ import {
   type ShardNames,
   type Stop,
   type StopReply,
+  type WireForm,
 } from '@zerofleet/protocol';
 import { every, type Cancel, type Clock, type NatsLink, type Service } from '@zerofleet/runtime';
 
@@ -83,7 +88,11 @@ export class NoopWorker implements Service {
   private readonly inbox: string;
   private readonly held = new Map<string, Held>();
   /** Ended and not confirmed, by the last token of the subject that the reply comes to. */
-  private readonly reporting = new Map<string, Held>();
+  private readonly reporting = new Map<string, readonly Held[]>();
+  /** Ended and to be told at the end of this turn. */
+  private ended: Held[] = [];
+  /** What the leader that spoke last reads. */
+  private form: WireForm = formFor(undefined);
   private past = new Set<string>();
   private older = new Set<string>();
   private used: Room = NO_ROOM;
@@ -108,7 +117,9 @@ export class NoopWorker implements Service {
     const { names, worker, clock } = this.options;
     this.listen(names.run(worker), (data, respond) => {
       const message = parseRun(data);
-      if (message.ok) this.run(message.value, respond);
+      if (!message.ok) return;
+      this.form = message.value.form;
+      this.run(message.value.run, respond);
     });
     this.listen(names.stop(worker), (data, respond) => {
       const message = parseStop(data);
@@ -116,7 +127,9 @@ export class NoopWorker implements Service {
     });
     this.listen(names.roster, (data) => {
       const call = parseRosterCall(data);
-      if (call.ok && this.heed(call.value.epoch)) this.say();
+      if (!call.ok) return;
+      this.form = formFor(call.value.reads);
+      if (this.heed(call.value.epoch)) this.say();
     });
     this.listen(`${this.inbox}.*`, (data, _respond, subject) => this.heard(subject, data));
     this.cancels.push(every(clock, READY_EVERY_MS, () => this.say()));
@@ -149,17 +162,18 @@ export class NoopWorker implements Service {
     if (fresh.length > 0) onBegin?.(fresh.map(({ job }) => job));
     answer({ v: MESSAGES_VERSION, kind: 'taken', refused });
     for (const held of fresh) this.begin(held);
-    this.changed();
+    // It has no pools to tell of, and who holds what the leader knows: only what the leader has wrong is worth a word.
+    if (refused.length > 0) this.changed();
   }
 
   private takes(job: RunJob, key: string): boolean {
     if (this.past.has(key) || this.older.has(key)) return false;
-    return this.held.size < 2 * this.options.slots && fits(job.pool.resources, this.free);
+    return this.held.size < 2 * this.options.slots && fits(job.form.pool.resources, this.free);
   }
 
   private hold(job: RunJob, key: string): Held {
     const held: Held = { job, key, outcome: null, cancelDelay: () => undefined, dueMs: 0 };
-    this.used = addRoom(this.used, job.pool.resources);
+    this.used = addRoom(this.used, job.form.pool.resources);
     this.held.set(key, held);
     return held;
   }
@@ -179,47 +193,61 @@ export class NoopWorker implements Service {
     if (held.outcome !== null || this.held.get(held.key) !== held) return;
     held.cancelDelay();
     held.outcome = outcome;
-    this.used = subtractRoom(this.used, held.job.pool.resources);
-    this.report(String((this.tokens += 1)), held);
+    this.used = subtractRoom(this.used, held.job.form.pool.resources);
+    this.report(held);
   }
 
-  private report(token: string, held: Held): void {
+  private report(held: Held): void {
+    this.ended.push(held);
+    if (this.ended.length === 1) queueMicrotask(() => this.flush());
+  }
+
+  private flush(): void {
+    const ended = this.ended;
+    this.ended = [];
+    const size = this.form === 1 ? 1 : RUN_BATCH_MAX;
+    for (let from = 0; from < ended.length; from += size) this.tell(ended.slice(from, from + size));
+  }
+
+  private tell(batch: readonly Held[]): void {
     const { boot, clock, link, names, worker } = this.options;
-    if (held.outcome === null) return;
-    this.reporting.set(token, held);
-    held.dueMs = clock.nowMs() + REPEAT_MS.silence;
+    const token = String((this.tokens += 1));
+    const dueMs = clock.nowMs() + REPEAT_MS.silence;
+    for (const held of batch) held.dueMs = dueMs;
+    this.reporting.set(token, batch);
     // While NATS is away the client would keep every repetition in memory.
     if (!link.isConnected() || link.connection.isClosed()) return;
-    const { id, attempt } = held.job;
-    const done: Done = {
-      v: MESSAGES_VERSION,
-      epoch: this.epoch,
-      worker,
-      boot,
+    const ends = batch.map(({ job: { id, attempt }, outcome }) => ({
       id,
       attempt,
-      end: { kind: 'outcome', outcome: held.outcome },
-    };
-    link.connection.publish(names.done, encodeJson(done), { reply: `${this.inbox}.${token}` });
+      end: { kind: 'outcome' as const, outcome: outcome as Outcome },
+    }));
+    for (const message of encodeDone({ epoch: this.epoch, worker, boot, ends }, this.form))
+      link.connection.publish(names.done, message, { reply: `${this.inbox}.${token}` });
   }
 
   /** A reply to a `done`; the server's own word that nobody listens has no body, and means the same as `retry`. */
   private heard(subject: string, data: Uint8Array): void {
     const token = subject.slice(this.inbox.length + 1);
-    const held = this.reporting.get(token);
-    if (held === undefined) return;
+    const batch = this.reporting.get(token);
+    if (batch === undefined) return;
     const reply = parseDoneReply(data);
-    if (reply.ok && reply.value.kind === 'confirmed') {
-      this.reporting.delete(token);
-      this.forget(held);
-    } else held.dueMs = this.options.clock.nowMs() + REPEAT_MS.retry;
+    const retry = reply.ok ? reply.value.retry : [...batch.keys()];
+    if (retry.length === 0) this.reporting.delete(token);
+    const dueMs = this.options.clock.nowMs() + REPEAT_MS.retry;
+    for (const [place, held] of batch.entries())
+      if (!retry.includes(place)) this.forget(held);
+      else held.dueMs = dueMs;
   }
 
   private sweep(): void {
     const nowMs = this.options.clock.nowMs();
-    for (const [token, held] of this.reporting) {
-      if (this.held.get(held.key) !== held) this.reporting.delete(token);
-      else if (held.dueMs <= nowMs) this.report(token, held);
+    for (const [token, batch] of this.reporting) {
+      const left = batch.filter((held) => this.held.get(held.key) === held);
+      const [first] = left;
+      if (first !== undefined && first.dueMs > nowMs) continue;
+      this.reporting.delete(token);
+      for (const held of left) this.report(held);
     }
   }
 
@@ -229,7 +257,7 @@ export class NoopWorker implements Service {
     if (message.why === 'cancel') this.end(held, outcomeOf(held.job, 'cancelled'));
     else {
       held.cancelDelay();
-      if (held.outcome === null) this.used = subtractRoom(this.used, held.job.pool.resources);
+      if (held.outcome === null) this.used = subtractRoom(this.used, held.job.form.pool.resources);
       this.forget(held);
     }
     this.changed();
@@ -274,6 +302,7 @@ export class NoopWorker implements Service {
       room: this.room,
       free: this.free,
       draining: false,
+      reads: WIRE_FORM,
       attempts: [...this.held.values()].map(({ job }) => ({ id: job.id, attempt: job.attempt })),
       pools: [],
     };

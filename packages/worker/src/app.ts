@@ -26,7 +26,8 @@ import { ProcessEngine } from './engine/process-engine.js';
 import type { ToolEngine } from './engine/tool-engine.js';
 import { PoolDriver } from './pool/pool-driver.js';
 import { PoolMetrics } from './pool/pool-metrics.js';
-import { sendDone, Worker } from './worker.js';
+import { DoneLine } from './done-line.js';
+import { Worker } from './worker.js';
 
 /** A pool a key, with the configured stock; a fresh container a job needs none. */
 const stocksOf = (
@@ -107,6 +108,7 @@ class Running implements Service {
     const room = { cpuMilli: config.cpuMilli, memoryMiB: config.memoryMiB };
     const worker = config.workerId as WorkerId;
     const onChange = (): void => this.worker.changed();
+    const dones = new DoneLine({ connection, names, worker, boot });
     this.link = link;
     this.drainMs = config.drainMs;
     this.pool = new PoolDriver({
@@ -139,7 +141,7 @@ class Running implements Service {
         if (link.isConnected() && !connection.isClosed())
           connection.publish(names.output(id), encodeJson(output));
       },
-      sendDone: sendDone(connection, names),
+      tellEnd: (epoch, ended) => dones.tell(epoch, ended),
       onChange,
     });
     this.worker = new Worker({
@@ -152,6 +154,7 @@ class Running implements Service {
       clock: systemClock,
       log,
       attempts: this.attempts,
+      dones,
       pool: this.pool,
     });
   }

@@ -2,14 +2,13 @@
 import type { BootId, ExecutionMode, Room, WorkerId } from '@zerofleet/model';
 import {
   encodeJson,
+  formFor,
   MESSAGES_VERSION,
-  parseDoneReply,
   parseRosterCall,
   parseRun,
   parseSpoolRequest,
   parseStop,
-  type Done,
-  type DoneReply,
+  WIRE_FORM,
   type Parsed,
   type Ready,
   type ShardNames,
@@ -23,12 +22,12 @@ import {
   type Service,
 } from '@zerofleet/runtime';
 import type { Attempts } from './attempt/attempts.js';
+import type { DoneLine } from './done-line.js';
 import type { PoolDriver } from './pool/pool-driver.js';
 
 const READY_EVERY_MS = 1_000;
 /** Changes within this go out as one Ready, in ms. */
 const COALESCE_MS = 50;
-const DONE_TIMEOUT_MS = 5_000;
 
 export interface WorkerOptions {
   readonly connection: NatsConnection;
@@ -40,18 +39,9 @@ export interface WorkerOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly attempts: Attempts;
+  readonly dones: DoneLine;
   readonly pool: PoolDriver;
 }
-
-/** Asks the leader to take an attempt's end. */
-export const sendDone =
-  (connection: NatsConnection, names: ShardNames) =>
-  async (done: Done): Promise<DoneReply> => {
-    const answer = await connection.request(names.done, encodeJson(done), { timeout: DONE_TIMEOUT_MS });
-    const reply = parseDoneReply(answer.data);
-    if (!reply.ok) throw new Error(`malformed reply to done: ${reply.reason}`);
-    return reply.value;
-  };
 
 export class Worker implements Service {
   private readonly options: WorkerOptions;
@@ -65,11 +55,15 @@ export class Worker implements Service {
   }
 
   start(): Promise<void> {
-    const { names, worker, attempts, clock } = this.options;
-    this.answer(names.run(worker), parseRun, (message) => attempts.run(message));
+    const { names, worker, attempts, dones, clock } = this.options;
+    this.answer(names.run(worker), parseRun, ({ run, form }) => {
+      dones.leaderReads(form);
+      return attempts.run(run);
+    });
     this.answer(names.stop(worker), parseStop, (message) => attempts.stop(message));
     this.answer(names.spool(worker), parseSpoolRequest, (message) => attempts.spool(message));
     this.answer(names.roster, parseRosterCall, (call) => {
+      dones.leaderReads(formFor(call.reads));
       if (attempts.heed(call.epoch)) this.say();
       return undefined;
     });
@@ -106,6 +100,7 @@ export class Worker implements Service {
       room,
       free: attempts.free,
       draining: attempts.isDraining,
+      reads: WIRE_FORM,
       attempts: attempts.list(),
       pools: pool.counts(),
     };

@@ -10,17 +10,22 @@ import { errors } from 'nats';
 import type { JobEnvelope, JobId, ProblemCode, TenantId } from '@zerofleet/model';
 import {
   encodeJson,
+  encodeSubmit,
   LEADER_VERSION,
   parseLeaderCall,
   parseLeaderPing,
   parseLeaderPong,
   parseLeaderReply,
+  replyOf,
+  submitTextOf,
   type LeaderCall,
   type LeaderPing,
   type LeaderPong,
   type LeaderReply,
   type ShardNames,
+  type SubmitAnswer,
   type SubmitReply,
+  type SubmitText,
 } from '@zerofleet/protocol';
 import type { Logger, NatsConnection } from '@zerofleet/runtime';
 import type { JobSnapshot, LeaderPort } from '../engine/ports.js';
@@ -30,7 +35,7 @@ const CALL_TIMEOUT_MS = 12_000;
 /** A call that only looks, in ms. */
 const LOOK_TIMEOUT_MS = 3_000;
 const BATCH_JOBS_MAX = 128;
-/** Of jobs as JSON; the reply and the message around it must fit below the server's largest payload too. */
+/** Of jobs as JSON beside their templates; the reply and the message around it must fit below the server's largest payload too. */
 const BATCH_BYTES_MAX = 400 * 1024;
 /** Batches under way, at most; what comes meanwhile waits and goes together. */
 const IN_FLIGHT_MAX = 16;
@@ -118,11 +123,7 @@ export class NatsLeaderLine implements LeaderPort {
 
 const notNow = (why: ProblemCode): LeaderReply => ({ v: LEADER_VERSION, kind: 'not_now', why });
 
-interface Waiting {
-  readonly id: JobEnvelope['id'];
-  readonly tenant: TenantId;
-  readonly text: string;
-  readonly bytes: number;
+interface Waiting extends SubmitText {
   readonly resolve: (reply: SubmitReply) => void;
 }
 
@@ -143,7 +144,7 @@ export class RemoteLeader {
   }
 
   /** Never throws. A call that changes something and got no answer may have been carried out: `acceptance_unknown`. */
-  async call(call: LeaderCall): Promise<LeaderReply> {
+  async call(call: Exclude<LeaderCall, { kind: 'submit' }>): Promise<LeaderReply> {
     const looks = call.kind === 'find' || call.kind === 'status';
     const timeoutMs = looks ? Math.min(LOOK_TIMEOUT_MS, this.callTimeoutMs) : this.callTimeoutMs;
     const answer = await ask(this.connection, this.names.leaderCall, encodeJson(call), timeoutMs);
@@ -157,9 +158,7 @@ export class RemoteLeader {
   submit(envelope: JobEnvelope): Promise<SubmitReply> {
     if (this.waiting.length >= WAITING_MAX) return Promise.resolve({ kind: 'refused', why: 'queue_full' });
     return new Promise((resolve) => {
-      const text = JSON.stringify(envelope);
-      const { id, tenant } = envelope;
-      this.waiting.push({ id, tenant, text, bytes: Buffer.byteLength(text), resolve });
+      this.waiting.push({ ...submitTextOf(envelope), resolve });
       this.schedule();
     });
   }
@@ -187,12 +186,13 @@ export class RemoteLeader {
 
   private async send(batch: readonly Waiting[]): Promise<void> {
     this.inFlight.add(batch);
-    const jobs = batch.map(({ text }) => text).join(',');
-    const call = Buffer.from(`{"v":${LEADER_VERSION},"kind":"submit","jobs":[${jobs}]}`);
-    const answer = await ask(this.connection, this.names.leaderCall, call, this.callTimeoutMs);
+    const answer = await ask(this.connection, this.names.leaderCall, encodeSubmit(batch), this.callTimeoutMs);
     if (!this.inFlight.delete(batch)) return;
-    const replyOf = repliesIn(answer, batch.length);
-    batch.forEach(({ id, resolve }, place) => resolve(replyOf(place) ?? { kind: 'unknown', id }));
+    const answers = answersIn(answer, batch.length);
+    batch.forEach(({ envelope, resolve }, place) => {
+      const found = answers(place);
+      resolve(found === undefined ? { kind: 'unknown', id: envelope.id } : replyOf(found, envelope));
+    });
     this.schedule();
   }
 
@@ -203,7 +203,8 @@ export class RemoteLeader {
   leaderChanged(known: (tenant: TenantId, id: JobId) => JobSnapshot | undefined): void {
     for (const batch of this.inFlight) {
       this.inFlight.delete(batch);
-      for (const { tenant, id, resolve } of batch) {
+      for (const { envelope, resolve } of batch) {
+        const { tenant, id } = envelope;
         const job = known(tenant, id);
         resolve(job === undefined ? { kind: 'unknown', id } : { kind: 'accepted', job });
       }
@@ -212,8 +213,8 @@ export class RemoteLeader {
   }
 }
 
-/** The reply to each job of a batch, undefined where there is none (N2). */
-const repliesIn = (answer: Answer, jobs: number): ((place: number) => SubmitReply | undefined) => {
+/** The answer to each job of a batch, undefined where there is none (N2). */
+const answersIn = (answer: Answer, jobs: number): ((place: number) => SubmitAnswer | undefined) => {
   if (answer === 'nobody') return () => ({ kind: 'refused', why: 'no_leader' });
   if (answer === 'silent') return () => undefined;
   const parsed = parseLeaderReply(answer);

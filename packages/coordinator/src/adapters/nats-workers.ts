@@ -1,7 +1,8 @@
 /** Leader and workers over core NATS: requests out, Ready and Done in. */
 import {
+  encodeDoneReply,
   encodeJson,
-  MESSAGES_VERSION,
+  encodeRun,
   parseDone,
   parseReady,
   parseRunReply,
@@ -16,6 +17,7 @@ import {
   type ShardNames,
   type Stop,
   type StopReply,
+  type WireForm,
 } from '@zerofleet/protocol';
 import type { WorkerId } from '@zerofleet/model';
 import type { Logger, NatsConnection } from '@zerofleet/runtime';
@@ -24,10 +26,8 @@ import type { WorkerPort } from '../engine/ports.js';
 /** A request to a worker that is not answered by then is repeated by the engine, in ms. */
 const REQUEST_TIMEOUT_MS = 2_000;
 
-const doneReply = (kind: DoneReply['kind']): Uint8Array =>
-  encodeJson({ v: MESSAGES_VERSION, kind } satisfies DoneReply);
-/** Each of them is sent thousands of times a second. */
-const DONE_REPLIES = { confirmed: doneReply('confirmed'), retry: doneReply('retry') };
+/** To whoever tells of ends in a way that cannot be read: every reader of replies knows this one. */
+const RETRY = encodeDoneReply({ retry: [0] }, 1);
 
 /** What workers say. */
 export interface WorkerSink {
@@ -50,12 +50,12 @@ export class NatsWorkers implements WorkerPort {
     this.connection.publish(this.names.roster, encodeJson(call));
   }
 
-  run(worker: WorkerId, message: Run): Promise<RunReply> {
-    return this.ask(this.names.run(worker), message, parseRunReply);
+  run(worker: WorkerId, message: Run, form: WireForm): Promise<RunReply> {
+    return this.ask(this.names.run(worker), encodeRun(message, form), parseRunReply);
   }
 
   stop(worker: WorkerId, message: Stop): Promise<StopReply> {
-    return this.ask(this.names.stop(worker), message, parseStopReply);
+    return this.ask(this.names.stop(worker), encodeJson(message), parseStopReply);
   }
 
   /** Hands what workers say to `sink` until the returned function is called. */
@@ -74,10 +74,11 @@ export class NatsWorkers implements WorkerPort {
         const parsed = parseDone(message.data);
         if (!parsed.ok) {
           this.log.warn({ reason: parsed.reason }, 'done_malformed');
-          message.respond(DONE_REPLIES.retry);
+          message.respond(RETRY);
           return;
         }
-        void sink.done(parsed.value).then(({ kind }) => message.respond(DONE_REPLIES[kind]));
+        const { done: ends, form } = parsed.value;
+        void sink.done(ends).then((reply) => message.respond(encodeDoneReply(reply, form)));
       },
     });
     return () => {
@@ -88,12 +89,10 @@ export class NatsWorkers implements WorkerPort {
 
   private async ask<T>(
     subject: string,
-    message: unknown,
+    message: Uint8Array,
     parse: (bytes: Uint8Array) => Parsed<T>,
   ): Promise<T> {
-    const reply = await this.connection.request(subject, encodeJson(message), {
-      timeout: REQUEST_TIMEOUT_MS,
-    });
+    const reply = await this.connection.request(subject, message, { timeout: REQUEST_TIMEOUT_MS });
     const parsed = parse(reply.data);
     if (!parsed.ok) throw new Error(`malformed reply on ${subject}: ${parsed.reason}`);
     return parsed.value;

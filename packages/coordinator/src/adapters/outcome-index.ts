@@ -16,7 +16,7 @@ import { createHash } from 'node:crypto';
 import { setImmediate as turn } from 'node:timers/promises';
 import { jetstream, type JetStreamClient, type JetStreamManager, type JsMsg } from '@nats-io/jetstream';
 import type { JobId, ShardId, TenantId } from '@zerofleet/model';
-import { decodeOutcomes, type OutcomeRecord, type ShardNames } from '@zerofleet/protocol';
+import { decodeOutcomes, type OutcomeBatch, type OutcomeRecord, type ShardNames } from '@zerofleet/protocol';
 import {
   pause,
   type Clock,
@@ -25,7 +25,7 @@ import {
   type Redis,
   type Service,
 } from '@zerofleet/runtime';
-import { followStream } from './streams.js';
+import { followStream, readStream } from './streams.js';
 
 /** How long an idempotency key is remembered after its job ended, in ms. */
 const KEY_MS = 86_400_000;
@@ -182,9 +182,14 @@ export interface OutcomeIndexerOptions {
   readonly redis: Redis;
   readonly clock: Clock;
   readonly log: Logger;
+  /** The outcomes of a commit, where they are at hand. */
+  readonly kept: (ledgerSeq: number) => OutcomeBatch | undefined;
 }
 
-/** Keeps the index behind the stream. The leader's replica runs one; two do no harm (X1). */
+/**
+ * Keeps the index behind the stream. The leader's replica runs one; two do no harm (X1). What this process projected itself is
+ * not read back: the stream only says that it is there, and in which order.
+ */
 export class OutcomeIndexer implements Service {
   private readonly options: OutcomeIndexerOptions;
   private readonly client: JetStreamClient;
@@ -240,17 +245,23 @@ export class OutcomeIndexer implements Service {
       end,
       await this.options.redis.get(this.keys.marker),
     );
+    const stream = names.outcomesStream;
+    await readStream(this.client, this.options.manager, stream, writer.seq + 1, (message) => {
+      signal.throwIfAborted();
+      return writer.add(message, message.data);
+    });
     const broken = new AbortController();
     let reason = '';
     const unfollow = await followStream(
       this.client,
-      names.outcomesStream,
+      stream,
       writer.seq + 1,
-      (message) => writer.add(message),
+      (message) => writer.follow(message),
       (why) => {
         reason = why;
         broken.abort();
       },
+      { headers_only: true },
     );
     try {
       while (!signal.aborted) {
@@ -309,11 +320,26 @@ class IndexWriter {
     if (!usable) this.write(0, []);
   }
 
-  /** Indexes a message; throws when the index is not what this chain made of it. */
-  async add(message: JsMsg): Promise<void> {
-    const parsed = decodeOutcomes(message.data);
+  /** Indexes a message that was read without its body. Throws as below. */
+  async follow(message: JsMsg): Promise<void> {
+    const { manager, names, kept } = this.options;
+    const batch = kept(Number(message.subject.slice(names.outcomes(0).length - 1)));
+    if (batch !== undefined && message.subject === names.outcomes(batch.ledgerSeq))
+      return this.addBatch(message, batch);
+    const whole = await manager.streams.getMessage(names.outcomesStream, { seq: message.seq });
+    // Gone: a newer message of the same subject stands further on.
+    if (whole !== null) await this.add(message, whole.data);
+    else this.write(message.seq, []);
+  }
+
+  /** Indexes a message with this body; throws when the index is not what this chain made of it. */
+  async add(message: JsMsg, body: Uint8Array): Promise<void> {
+    const parsed = decodeOutcomes(body);
     if (!parsed.ok) throw new Error(`outcomes at ${message.seq} cannot be read: ${parsed.reason}`);
-    const { ledgerSeq, outcomes } = parsed.value;
+    await this.addBatch(message, parsed.value);
+  }
+
+  private async addBatch(message: JsMsg, { ledgerSeq, outcomes }: OutcomeBatch): Promise<void> {
     const wholeCommit = message.subject === this.options.names.outcomes(ledgerSeq);
     const goneMs = message.time.getTime() + this.maxAgeMs - this.options.clock.wallMs();
     const entries: Entry[] = [];

@@ -62,8 +62,9 @@ export class OutcomeStore implements OutcomePort {
     const [whole] = messages;
     if (whole === undefined) return;
     if (format === 2 && whole.byteLength <= largest) {
-      await this.publish(names.outcomes(batch.ledgerSeq), whole);
+      // It is committed, so it may be read at once; and it is at hand when the stream says that it is there.
       this.kept.add(batch, whole.byteLength);
+      await this.publish(names.outcomes(batch.ledgerSeq), whole);
       return;
     }
     await Promise.all(
@@ -77,6 +78,11 @@ export class OutcomeStore implements OutcomePort {
 
   bury(letter: DeadLetter): Promise<void> {
     return this.options.dead.bury(letter);
+  }
+
+  /** The outcomes of a commit, where they are at hand. */
+  keptOf(ledgerSeq: number): OutcomeBatch | undefined {
+    return this.kept.get(ledgerSeq);
   }
 
   async find(tenant: TenantId, id: JobId): Promise<OutcomeLookup> {
@@ -139,40 +145,41 @@ export class OutcomeStore implements OutcomePort {
 const seenBy = (tenant: TenantId, record: OutcomeRecord): OutcomeLookup =>
   record.job.tenant === tenant ? { kind: 'found', record } : { kind: 'none' };
 
-/** The batches used last, by their ledger sequence and by their jobs. */
-class KeptBatches {
-  private readonly batches = new Map<number, { readonly batch: OutcomeBatch; readonly bytes: number }>();
-  private readonly records = new Map<JobId, OutcomeRecord>();
-  private bytes = 0;
+/** A generation of kept batches, by their ledger sequence and by their jobs. */
+class Generation {
+  readonly batches = new Map<number, OutcomeBatch>();
+  readonly records = new Map<JobId, OutcomeRecord>();
+  bytes = 0;
 
-  get(ledgerSeq: number): OutcomeBatch | undefined {
-    const kept = this.batches.get(ledgerSeq);
-    if (kept === undefined) return undefined;
-    this.batches.delete(ledgerSeq);
-    this.batches.set(ledgerSeq, kept);
-    return kept.batch;
-  }
-
-  recordOf(id: JobId): OutcomeRecord | undefined {
-    return this.records.get(id);
+  get isFull(): boolean {
+    return this.batches.size >= KEPT_MAX / 2 || this.bytes >= KEPT_BYTES_MAX / 2;
   }
 
   add(batch: OutcomeBatch, bytes: number): void {
-    this.drop(batch.ledgerSeq);
-    this.batches.set(batch.ledgerSeq, { batch, bytes });
+    this.batches.set(batch.ledgerSeq, batch);
     this.bytes += bytes;
     for (const record of batch.outcomes) this.records.set(record.job.id, record);
-    for (const ledgerSeq of this.batches.keys()) {
-      if (this.batches.size <= KEPT_MAX && this.bytes <= KEPT_BYTES_MAX) return;
-      this.drop(ledgerSeq);
-    }
+  }
+}
+
+/** The batches used last. They are forgotten a generation at a time, which costs nothing. */
+class KeptBatches {
+  private newer = new Generation();
+  private older = new Generation();
+
+  get(ledgerSeq: number): OutcomeBatch | undefined {
+    return this.newer.batches.get(ledgerSeq) ?? this.older.batches.get(ledgerSeq);
   }
 
-  private drop(ledgerSeq: number): void {
-    const kept = this.batches.get(ledgerSeq);
-    if (kept === undefined) return;
-    this.batches.delete(ledgerSeq);
-    this.bytes -= kept.bytes;
-    for (const { job } of kept.batch.outcomes) this.records.delete(job.id);
+  recordOf(id: JobId): OutcomeRecord | undefined {
+    return this.newer.records.get(id) ?? this.older.records.get(id);
+  }
+
+  add(batch: OutcomeBatch, bytes: number): void {
+    if (this.newer.isFull) {
+      this.older = this.newer;
+      this.newer = new Generation();
+    }
+    this.newer.add(batch, bytes);
   }
 }

@@ -163,8 +163,9 @@ export const followStream = async (
   fromSeq: number,
   take: Take,
   broken: (reason: string) => void,
+  options: Partial<OrderedConsumerOptions> = {},
 ): Promise<() => void> => {
-  const { messages, close } = await open(client, stream, fromSeq, {});
+  const { messages, close } = await open(client, stream, fromSeq, options);
   let live = true;
   const stop = (): void => {
     live = false;

@@ -6,17 +6,23 @@
  * A2  A job runs again only when its worker is lost or handed it back unrun, or its retry policy says so (I4); then the
  *     attempt grows, and whatever still comes from the old one is dropped.
  */
-import type { Outcome, RequeueReason, ToolDefinition, ToolName } from '@zerofleet/model';
-import type { Ready } from '@zerofleet/protocol';
+import type {
+  JobTemplate,
+  Outcome,
+  PayloadRef,
+  RequeueReason,
+  ToolDefinition,
+  ToolName,
+} from '@zerofleet/model';
+import type { Ready, RunForm } from '@zerofleet/protocol';
 import type { Clock, Logger } from '@zerofleet/runtime';
 import { judge } from '@zerofleet/scheduler';
 import type { Commits } from './commits.js';
 import type { Dispatcher } from './dispatcher.js';
 import type { Assigned, Fleet, WorkerEntry } from './fleet.js';
 import type { Fold } from './fold.js';
-import { runJob, UNDEFINED_TOOL, workerLost } from './job-forms.js';
+import { runForm, UNDEFINED_TOOL, workerLost } from './job-forms.js';
 import type { JobRecord } from './job-record.js';
-import type { JobSnapshot } from './ports.js';
 
 /** Ready messages in a row that may miss a taken attempt before it counts as lost. */
 const MISSING_READY_MAX = 3;
@@ -39,6 +45,7 @@ const nothing = (): void => undefined;
 
 export class Attempts {
   private readonly options: AttemptsOptions;
+  private readonly forms = new WeakMap<JobTemplate, RunForm>();
 
   constructor(options: AttemptsOptions) {
     this.options = options;
@@ -72,7 +79,7 @@ export class Attempts {
   }
 
   /** Commits the job's one outcome. */
-  finish(record: JobRecord, outcome: Outcome, stored: (snapshot: JobSnapshot) => void = nothing): void {
+  finish(record: JobRecord, outcome: Outcome, stored: () => void = nothing): void {
     const { state } = record;
     if (state.kind === 'finished') return;
     const attempt = state.kind === 'running' ? state.assignment.attempt : state.attemptsStarted;
@@ -148,9 +155,26 @@ export class Attempts {
       this.sendFetched(entry, assigned, record);
       return;
     }
-    const tool = this.options.tools.get(record.template.tool);
-    if (tool !== undefined)
-      this.options.dispatcher.run(entry, assigned, runJob(record, record.payload, assigned.attempt, tool));
+    this.hand(entry, assigned, record, record.payload);
+  }
+
+  private hand(entry: WorkerEntry, assigned: Assigned, record: JobRecord, payload: PayloadRef): void {
+    const form = this.formOf(record.template);
+    if (form === undefined) return;
+    const { id, timeoutMs, payloadBytes } = record;
+    const job = { id, attempt: assigned.attempt, form, payload, timeoutMs };
+    this.options.dispatcher.run(entry, assigned, job, payloadBytes);
+  }
+
+  /** One object for all jobs of a template; undefined when the tool is not defined. */
+  private formOf(template: JobTemplate): RunForm | undefined {
+    const known = this.forms.get(template);
+    if (known !== undefined) return known;
+    const tool = this.options.tools.get(template.tool);
+    if (tool === undefined) return undefined;
+    const form = runForm(template, tool);
+    this.forms.set(template, form);
+    return form;
   }
 
   /** The payload stands on disk alone: it is read first. A read that fails is tried again by the next resend. */
@@ -160,9 +184,7 @@ export class Attempts {
     void this.options.fold.payloads.fetch(record).then(
       (payload) => {
         assigned.phase = 'staged';
-        const tool = this.options.tools.get(record.template.tool);
-        if (tool !== undefined && this.sendable(entry, assigned) === record)
-          this.options.dispatcher.run(entry, assigned, runJob(record, payload, assigned.attempt, tool));
+        if (this.sendable(entry, assigned) === record) this.hand(entry, assigned, record, payload);
       },
       () => {
         assigned.phase = 'staged';

@@ -5,7 +5,6 @@ import { isDead } from '@zerofleet/scheduler';
 import type { CommitPipeline } from './commit-pipeline.js';
 import type { Fold } from './fold.js';
 import type { JobRecord } from './job-record.js';
-import type { JobSnapshot } from './ports.js';
 import type { Projector } from './projector.js';
 
 export class Commits {
@@ -19,11 +18,8 @@ export class Commits {
     this.projector = projector;
   }
 
-  /** Stages an event of a live job; `stored` hears of the job as committed. Undefined when the job is not there. */
-  commit(
-    event: LedgerEvent,
-    stored: (snapshot: JobSnapshot) => void = () => undefined,
-  ): JobRecord | undefined {
+  /** Stages an event of a live job; `stored` hears when it is committed and shown. Undefined when the job is not there. */
+  commit(event: LedgerEvent, stored: (record: JobRecord) => void = () => undefined): JobRecord | undefined {
     const { state, feed, payloads } = this.fold;
     const effect: { run?: () => void } = {};
     const place = this.pipeline.stage([event], () => effect.run?.());
@@ -34,9 +30,8 @@ export class Commits {
       record.shown = after;
       if (event.kind === 'finished') this.project(place.seq, record);
       if (event.kind === 'accepted') payloads.settle(state, record);
-      const snapshot = { envelope: headOf(record), state: after };
-      feed.publish(snapshot);
-      stored(snapshot);
+      if (feed.wants(record.id, after)) feed.publish({ envelope: headOf(record), state: after });
+      stored(record);
     };
     return record;
   }

@@ -4,7 +4,14 @@
  * D1  A run goes only to the worker and boot that the committed `started` names, and is repeated to that one only.
  * D2  Nothing here decides: what a reply means for a job is the engine's business, by callback.
  */
-import { RUN_BATCH_MAX, type Attempt, type Epoch, type JobId, type WorkerId } from '@zerofleet/model';
+import {
+  RUN_BATCH_MAX,
+  RUN_BYTES_MAX,
+  type Attempt,
+  type Epoch,
+  type JobId,
+  type WorkerId,
+} from '@zerofleet/model';
 import { MESSAGES_VERSION, type RunJob, type RunReply } from '@zerofleet/protocol';
 import type { Assigned, WorkerEntry } from './fleet.js';
 import type { WorkerPort } from './ports.js';
@@ -21,6 +28,8 @@ export interface DispatchEvents {
 interface Outgoing {
   readonly assigned: Assigned;
   readonly job: RunJob;
+  /** Of its inline payload. */
+  readonly bytes: number;
 }
 
 export class Dispatcher {
@@ -36,12 +45,12 @@ export class Dispatcher {
     this.events = events;
   }
 
-  /** Sends `job` to the worker of `entry`, together with what else this turn sends there. */
-  run(entry: WorkerEntry, assigned: Assigned, job: RunJob): void {
+  /** Sends `job`, of so many payload bytes, to the worker of `entry`, together with what else this turn sends there. */
+  run(entry: WorkerEntry, assigned: Assigned, job: RunJob, bytes: number): void {
     if (assigned.phase !== 'staged') return;
     assigned.phase = 'sending';
     const jobs = this.outbox.get(entry) ?? [];
-    jobs.push({ assigned, job });
+    jobs.push({ assigned, job, bytes });
     this.outbox.set(entry, jobs);
     if (this.flushScheduled) return;
     this.flushScheduled = true;
@@ -56,17 +65,15 @@ export class Dispatcher {
 
   private flush(): void {
     this.flushScheduled = false;
-    for (const [entry, outgoing] of this.outbox) {
-      for (let from = 0; from < outgoing.length; from += RUN_BATCH_MAX)
-        void this.send(entry, outgoing.slice(from, from + RUN_BATCH_MAX));
-    }
+    for (const [entry, outgoing] of this.outbox)
+      for (const batch of batchesOf(outgoing)) void this.send(entry, batch);
     this.outbox.clear();
   }
 
   private async send(entry: WorkerEntry, outgoing: readonly Outgoing[]): Promise<void> {
     const jobs = outgoing.map((one) => one.job);
-    const message = { v: MESSAGES_VERSION, epoch: this.epoch, boot: entry.boot, jobs } as const;
-    const reply = await this.workers.run(entry.worker, message).catch(() => undefined);
+    const message = { epoch: this.epoch, boot: entry.boot, jobs };
+    const reply = await this.workers.run(entry.worker, message, entry.form).catch(() => undefined);
     for (const { assigned } of outgoing) if (assigned.phase === 'sending') assigned.phase = 'staged';
     if (reply !== undefined) this.heed(entry, outgoing, reply);
   }
@@ -81,3 +88,21 @@ export class Dispatcher {
     }
   }
 }
+
+/** What fits into one message, in order. */
+const batchesOf = (outgoing: readonly Outgoing[]): Outgoing[][] => {
+  const batches: Outgoing[][] = [];
+  let batch: Outgoing[] = [];
+  let bytes = 0;
+  for (const one of outgoing) {
+    if (batch.length === RUN_BATCH_MAX || (batch.length > 0 && bytes + one.bytes > RUN_BYTES_MAX)) {
+      batches.push(batch);
+      batch = [];
+      bytes = 0;
+    }
+    batch.push(one);
+    bytes += one.bytes;
+  }
+  if (batch.length > 0) batches.push(batch);
+  return batches;
+};

@@ -20,9 +20,12 @@ import {
 } from '@zerofleet/model';
 import {
   fitsV1,
+  formFor,
   MESSAGES_VERSION,
+  WIRE_FORM,
   type Done,
   type DoneReply,
+  type Ended,
   type FindReply,
   type LeaderStatus,
   type Ready,
@@ -40,7 +43,7 @@ import type { Fold } from './fold.js';
 import type { FormatPolicy } from './format-policy.js';
 import { ACCEPT_WAIT_MS, Intake } from './intake.js';
 import { EXPIRED, isCancelled } from './job-forms.js';
-import { snapshotOf, type JobRecord } from './job-record.js';
+import { shownOf, snapshotOf, type JobRecord } from './job-record.js';
 import { KeyDesk, type KeyVerdict } from './keys.js';
 import type { FleetView, JobSnapshot, LedgerPort, OutcomePort, TimerPort, WorkerPort } from './ports.js';
 import { Projector } from './projector.js';
@@ -76,6 +79,9 @@ export interface EngineOptions extends ReignOptions {
   /** The reign is over for good: another leads, or the ledger is not what was acknowledged. */
   readonly onLost: (reason: string) => void;
 }
+
+/** Hears, once, how a submission went. */
+type Settle = (reply: SubmitReply) => void;
 
 /** How an asked-for change of a job ended. */
 export type CancelReply =
@@ -238,21 +244,36 @@ export class Engine {
   }
 
   /** Accepts a job, or says why not. Resolves after the commit; a job that was submitted before is answered as it stands. */
-  async submit(envelope: JobEnvelope): Promise<SubmitReply> {
-    const refused = (why: Extract<SubmitReply, { kind: 'refused' }>['why']): SubmitReply => ({
-      kind: 'refused',
-      why,
+  submit(envelope: JobEnvelope): Promise<SubmitReply> {
+    return new Promise((resolve) => this.take(envelope, resolve));
+  }
+
+  /** The same for many, in the same order, once all are answered. A promise for each would cost as much as accepting it. */
+  submitAll(envelopes: readonly JobEnvelope[]): Promise<readonly SubmitReply[]> {
+    return new Promise((resolve) => {
+      const replies: SubmitReply[] = [];
+      let open = envelopes.length;
+      if (open === 0) resolve(replies);
+      for (const [place, envelope] of envelopes.entries())
+        this.take(envelope, (reply) => {
+          replies[place] = reply;
+          open -= 1;
+          if (open === 0) resolve(replies);
+        });
     });
+  }
+
+  private take(envelope: JobEnvelope, settle: Settle): void {
     const why = this.whyNot(envelope);
-    if (why !== undefined) return refused(why);
-    const reply = await this.keys.inTurn(envelope, (verdict) => {
-      // The reign may have ended, or the queue filled up, while the key was looked up.
-      const now = verdict.kind === 'fresh' ? this.whyNot(envelope) : undefined;
-      return {
-        answer: now === undefined ? this.settleKey(envelope, verdict) : Promise.resolve(refused(now)),
-      };
-    });
-    return reply.answer;
+    if (why !== undefined) settle({ kind: 'refused', why });
+    else if (envelope.extras?.idempotency === undefined) this.settleFresh(envelope, settle);
+    else
+      void this.keys.inTurn(envelope, (verdict) => {
+        // The reign may have ended, or the queue filled up, while the key was looked up.
+        const late = verdict.kind === 'fresh' ? this.whyNot(envelope) : undefined;
+        if (late !== undefined) settle({ kind: 'refused', why: late });
+        else this.settleKey(envelope, verdict, settle);
+      });
   }
 
   private whyNot(envelope: JobEnvelope): Extract<SubmitReply, { kind: 'refused' }>['why'] | undefined {
@@ -262,25 +283,38 @@ export class Engine {
     return this.intake.check(this.commits.pipeline, this.fold.state.queued);
   }
 
-  private settleKey(envelope: JobEnvelope, verdict: KeyVerdict): Promise<SubmitReply> {
+  private settleKey(envelope: JobEnvelope, verdict: KeyVerdict, settle: Settle): void {
     switch (verdict.kind) {
       case 'fresh':
-        return this.replayId(envelope.id) ?? this.accept(envelope);
+        this.settleFresh(envelope, settle);
+        return;
       case 'live':
-        return this.replayLive(verdict.record);
+        this.replayLive(verdict.record, settle);
+        return;
       case 'ended':
-        return this.replayEnded(envelope.tenant, verdict.id);
+        void this.replayEnded(envelope.tenant, verdict.id).then(settle);
+        return;
       case 'conflict':
-        return Promise.resolve({ kind: 'refused', why: 'idempotency_conflict' });
+        settle({ kind: 'refused', why: 'idempotency_conflict' });
+        return;
       case 'unsure':
-        return Promise.resolve({ kind: 'refused', why: 'index_rebuilding' });
+        settle({ kind: 'refused', why: 'index_rebuilding' });
     }
   }
 
-  private accept(envelope: JobEnvelope): Promise<SubmitReply> {
+  /** Nobody submitted it before by its key; but a call may arrive twice, and the second one finds its own job. */
+  private settleFresh(envelope: JobEnvelope, settle: Settle): void {
+    const record = this.fold.state.jobs.get(envelope.id);
+    const ended = record === undefined ? this.fold.feed.recent(envelope.id) : undefined;
+    if (record !== undefined) this.replayLive(record, settle);
+    else if (ended !== undefined) settle({ kind: 'replayed', job: ended });
+    else this.accept(envelope, settle);
+  }
+
+  private accept(envelope: JobEnvelope, settle: Settle): void {
     const job = this.storedJob(envelope);
-    return this.intake.wait(envelope.id, (stored) => {
-      this.commits.commit({ kind: 'accepted', job }, stored);
+    this.intake.wait(envelope.id, settle, (stored) => {
+      this.commits.commit({ kind: 'accepted', job }, (record) => stored(shownOf(record)));
       this.attempts.dispatch();
       this.planDue();
     });
@@ -299,29 +333,19 @@ export class Engine {
     return { id, template, timeoutMs, maxAttempts, acceptedAtMs, extras, payload };
   }
 
-  /** A call may arrive twice: the second one finds its own job. */
-  private replayId(id: JobId): Promise<SubmitReply> | undefined {
-    const record = this.fold.state.jobs.get(id);
-    if (record !== undefined) return this.replayLive(record);
-    const job = this.fold.feed.recent(id);
-    return job === undefined ? undefined : Promise.resolve({ kind: 'replayed', job });
-  }
-
   /** A job that was submitted before and may not even be committed yet. */
-  private replayLive(record: JobRecord): Promise<SubmitReply> {
+  private replayLive(record: JobRecord, settle: Settle): void {
     const now = snapshotOf(record);
-    if (now !== undefined) return Promise.resolve({ kind: 'replayed', job: now });
-    return new Promise((resolve) => {
-      const settle = (reply: SubmitReply): void => {
-        unlisten();
-        stopWaiting();
-        resolve(reply);
-      };
-      const unlisten = this.fold.feed.listen(record.id, (job) => settle({ kind: 'replayed', job }));
-      const stopWaiting = this.options.clock.after(ACCEPT_WAIT_MS, () =>
-        settle({ kind: 'unknown', id: record.id }),
-      );
-    });
+    if (now !== undefined) return settle({ kind: 'replayed', job: now });
+    const end = (reply: SubmitReply): void => {
+      unlisten();
+      stopWaiting();
+      settle(reply);
+    };
+    const unlisten = this.fold.feed.listen(record.id, (job) => end({ kind: 'replayed', job }));
+    const stopWaiting = this.options.clock.after(ACCEPT_WAIT_MS, () =>
+      end({ kind: 'unknown', id: record.id }),
+    );
   }
 
   private async replayEnded(tenant: TenantId, id: JobId): Promise<SubmitReply> {
@@ -383,39 +407,55 @@ export class Engine {
   /** A new boot of a worker, or a message of an old one that came late: an empty run asks the worker which one it is. */
   private async askBoot(known: WorkerEntry, message: Ready): Promise<void> {
     const { worker, boot } = message;
-    const question: Run = { v: MESSAGES_VERSION, epoch: this.epoch, boot, jobs: [] };
-    const reply = await this.options.workers.run(worker, question).catch(() => undefined);
+    const question: Run = { epoch: this.epoch, boot, jobs: [] };
+    const reply = await this.options.workers
+      .run(worker, question, formFor(message.reads))
+      .catch(() => undefined);
     if (reply?.kind !== 'taken' || this.over || this.fleet.get(worker) !== known) return;
     this.attempts.onWorkerGone(known, true);
     this.ready(message);
   }
 
-  /** A worker's end of an attempt; the reply says whether it may forget it (E2, E3). */
+  /** How attempts at a worker ended; the reply says which it may forget (E2, E3), once that is known of all. */
   done(message: Done): Promise<DoneReply> {
-    const reply = (kind: DoneReply['kind']): Promise<DoneReply> =>
-      Promise.resolve({ v: MESSAGES_VERSION, kind });
-    if (this.over || message.epoch > this.epoch) return reply('retry');
-    const record = this.fold.state.jobs.get(message.id);
-    if (record === undefined) return reply('confirmed');
-    const { state } = record;
-    const current =
-      state.kind === 'running' &&
-      state.assignment.attempt === message.attempt &&
-      state.assignment.worker === message.worker &&
-      state.assignment.boot === message.boot;
-    if (!current) return reply(record.shown === state ? 'confirmed' : 'retry');
+    const { ends } = message;
+    if (this.over || message.epoch > this.epoch) return Promise.resolve({ retry: [...ends.keys()] });
     return new Promise((resolve) => {
-      const stored = (): void => resolve({ v: MESSAGES_VERSION, kind: 'confirmed' });
-      if (message.end.kind === 'outcome') this.attempts.judgeOutcome(record, message.end.outcome, stored);
-      else
-        this.attempts.endUnfinished(
-          record,
-          message.end.kind === 'lost' ? 'worker_lost' : 'handed_back',
-          stored,
-        );
+      const retry: number[] = [];
+      let open = ends.length;
+      const settle = (): void => {
+        open -= 1;
+        if (open === 0) resolve({ retry });
+      };
+      for (const [place, ended] of ends.entries()) {
+        const taken = this.endAttempt(message, ended, settle);
+        if (taken === 'retry') retry.push(place);
+        if (taken !== 'staged') settle();
+      }
+      if (ends.length === 0) resolve({ retry });
       this.attempts.dispatch();
       this.planDue();
     });
+  }
+
+  /** `staged`: `stored` hears when it is committed. `known`: it is committed, or is not the job's any more. */
+  private endAttempt(
+    { worker, boot }: Done,
+    { id, attempt, end }: Ended,
+    stored: () => void,
+  ): 'staged' | 'known' | 'retry' {
+    const record = this.fold.state.jobs.get(id);
+    if (record === undefined) return 'known';
+    const { state } = record;
+    const current =
+      state.kind === 'running' &&
+      state.assignment.attempt === attempt &&
+      state.assignment.worker === worker &&
+      state.assignment.boot === boot;
+    if (!current) return record.shown === state ? 'known' : 'retry';
+    if (end.kind === 'outcome') this.attempts.judgeOutcome(record, end.outcome, stored);
+    else this.attempts.endUnfinished(record, end.kind === 'lost' ? 'worker_lost' : 'handed_back', stored);
+    return 'staged';
   }
 
   /** The leader's own connection went or came back. */
@@ -427,7 +467,7 @@ export class Engine {
   }
 
   private callRoster(): void {
-    this.options.workers.callRoster({ v: MESSAGES_VERSION, epoch: this.epoch });
+    this.options.workers.callRoster({ v: MESSAGES_VERSION, epoch: this.epoch, reads: WIRE_FORM });
   }
 
   private newPipeline(written: () => 1 | 2): CommitPipeline {

@@ -17,7 +17,7 @@ import {
   type Room,
   type WorkerId,
 } from '@zerofleet/model';
-import type { Ready } from '@zerofleet/protocol';
+import { formFor, type Ready, type WireForm } from '@zerofleet/protocol';
 import type { Host } from '@zerofleet/scheduler';
 
 /**
@@ -37,6 +37,8 @@ export interface WorkerEntry {
   readonly worker: WorkerId;
   readonly boot: BootId;
   mode: ExecutionMode;
+  /** What it is written to in. */
+  form: WireForm;
   seq: number;
   room: Room;
   used: Room;
@@ -75,6 +77,7 @@ export class Fleet {
       worker,
       boot,
       mode,
+      form: formFor(undefined),
       seq: -1,
       room: NO_ROOM,
       used: NO_ROOM,
@@ -94,6 +97,7 @@ export class Fleet {
     if (ready.seq <= entry.seq) return false;
     entry.seq = ready.seq;
     entry.mode = ready.mode;
+    entry.form = formFor(ready.reads);
     entry.room = ready.room;
     entry.draining = ready.draining;
     entry.closed = false;

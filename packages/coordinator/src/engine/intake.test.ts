@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { JobId } from '@zerofleet/model';
+import type { SubmitReply } from '@zerofleet/protocol';
 import type { Clock } from '@zerofleet/runtime';
 import type { CommitPipeline } from './commit-pipeline.js';
 import { ACCEPT_WAIT_MS, Intake } from './intake.js';
@@ -19,19 +20,17 @@ interface Usage {
 class Bench {
   usage: () => Promise<Usage> = () => Promise.resolve({ bytes: 0, maxBytes: 100 });
   asked = 0;
-  timer: { readonly delayMs: number; readonly fire: () => void; live: boolean } | undefined;
   readonly intake: Intake;
+  private nowMs = 0;
+  private timers: { readonly atMs: number; readonly fire: () => void }[] = [];
 
   constructor() {
     const clock: Clock = {
-      nowMs: () => 0,
+      nowMs: () => this.nowMs,
       wallMs: () => 0,
       after: (delayMs, fire) => {
-        const timer = { delayMs, fire, live: true };
-        this.timer = timer;
-        return () => {
-          timer.live = false;
-        };
+        this.timers.push({ atMs: this.nowMs + delayMs, fire });
+        return () => undefined;
       },
     };
     const ledger = {
@@ -47,6 +46,13 @@ class Bench {
     this.usage = () => Promise.resolve({ bytes, maxBytes: 100 });
     this.intake.refreshUsage(pipeline());
     await settled();
+  }
+
+  pass(ms: number): void {
+    this.nowMs += ms;
+    const due = this.timers.filter(({ atMs }) => atMs <= this.nowMs);
+    this.timers = this.timers.filter(({ atMs }) => atMs > this.nowMs);
+    for (const { fire } of due) fire();
   }
 
   get answer(): string | undefined {
@@ -102,22 +108,32 @@ describe('intake', () => {
     expect(bench.asked).toBe(2);
   });
 
-  it('answers with the stored job, and lets go of its timer', async () => {
+  it('answers with the stored job', () => {
     const bench = new Bench();
+    const replies: SubmitReply[] = [];
     let stored: (job: JobSnapshot) => void = () => undefined;
-    const waiting = bench.intake.wait(ID, (hear) => (stored = hear));
+    const settle = (reply: SubmitReply): void => void replies.push(reply);
+    bench.intake.wait(ID, settle, (hear) => (stored = hear));
     stored(JOB);
-    expect(await waiting).toEqual({ kind: 'accepted', job: JOB });
-    expect(bench.timer).toMatchObject({ delayMs: ACCEPT_WAIT_MS, live: false });
+    bench.pass(ACCEPT_WAIT_MS);
+    expect(replies).toEqual([{ kind: 'accepted', job: JOB }]);
   });
 
-  it('answers that it does not know after the wait, and does not change its mind', async () => {
+  it('answers that it does not know after the wait, and does not change its mind', () => {
     const bench = new Bench();
-    let stored: (job: JobSnapshot) => void = () => undefined;
-    const waiting = bench.intake.wait(ID, (hear) => (stored = hear));
-    bench.timer?.fire();
-    stored(JOB);
-    expect(await waiting).toEqual({ kind: 'unknown', id: ID });
+    const replies: SubmitReply[] = [];
+    const settle = (reply: SubmitReply): void => void replies.push(reply);
+    const hears: ((job: JobSnapshot) => void)[] = [];
+    bench.intake.wait(ID, settle, (hear) => hears.push(hear));
+    bench.pass(ACCEPT_WAIT_MS / 2);
+    bench.intake.wait(ID, settle, (hear) => hears.push(hear));
+    bench.pass(ACCEPT_WAIT_MS / 2);
+    expect(replies).toEqual([{ kind: 'unknown', id: ID }]);
+    for (const hear of hears) hear(JOB);
+    expect(replies).toEqual([
+      { kind: 'unknown', id: ID },
+      { kind: 'accepted', job: JOB },
+    ]);
   });
 
   it('counts what was staged since it asked how full the ledger is', async () => {

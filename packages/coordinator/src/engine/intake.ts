@@ -8,7 +8,7 @@
  */
 import type { JobId, ProblemCode } from '@zerofleet/model';
 import type { SubmitReply } from '@zerofleet/protocol';
-import type { Cancel, Clock } from '@zerofleet/runtime';
+import type { Clock } from '@zerofleet/runtime';
 import type { CommitPipeline } from './commit-pipeline.js';
 import type { JobSnapshot, LedgerPort } from './ports.js';
 
@@ -24,6 +24,12 @@ const BACKLOG_BATCHES_MAX = 64;
 /** Share of the ledger's bytes that accepted jobs may fill. */
 const FILL_MAX = 0.8;
 
+interface Waiter {
+  readonly id: JobId;
+  readonly untilMs: number;
+  readonly settle: (reply: SubmitReply) => void;
+}
+
 export class Intake {
   private readonly clock: Clock;
   private readonly ledger: LedgerPort;
@@ -32,6 +38,9 @@ export class Intake {
   private stagedAtUsage = 0;
   private lastUsage = { bytes: 0, maxBytes: Infinity };
   private asking = false;
+  /** In the order in which they came, which is that in which they give up. */
+  private readonly waiting = new Set<Waiter>();
+  private watching = false;
 
   constructor(options: { readonly clock: Clock; readonly ledger: LedgerPort; readonly queuedMax: number }) {
     this.clock = options.clock;
@@ -53,16 +62,40 @@ export class Intake {
     return this.lastUsage;
   }
 
-  /** Calls `stage` and waits for it to say that the job is stored (N2). */
-  wait(id: JobId, stage: (stored: (job: JobSnapshot) => void) => void): Promise<SubmitReply> {
-    return new Promise((resolve) => {
-      let cancel: Cancel = () => undefined;
-      stage((job) => {
-        cancel();
-        resolve({ kind: 'accepted', job });
-      });
-      cancel = this.clock.after(ACCEPT_WAIT_MS, () => resolve({ kind: 'unknown', id }));
+  /** Calls `stage` and waits for it to say that the job is stored; `settle` hears once how that went (N2). */
+  wait(
+    id: JobId,
+    settle: (reply: SubmitReply) => void,
+    stage: (stored: (job: JobSnapshot) => void) => void,
+  ): void {
+    const waiter: Waiter = { id, untilMs: this.clock.nowMs() + ACCEPT_WAIT_MS, settle };
+    this.waiting.add(waiter);
+    stage((job) => {
+      if (this.waiting.delete(waiter)) settle({ kind: 'accepted', job });
     });
+    this.watch();
+  }
+
+  /** One timer for all: they give up in the order in which they came. */
+  private watch(): void {
+    if (this.watching) return;
+    const [first] = this.waiting;
+    if (first === undefined) return;
+    this.watching = true;
+    this.clock.after(Math.max(first.untilMs - this.clock.nowMs(), 1), () => {
+      this.watching = false;
+      this.giveUp();
+      this.watch();
+    });
+  }
+
+  private giveUp(): void {
+    const nowMs = this.clock.nowMs();
+    for (const waiter of this.waiting) {
+      if (waiter.untilMs > nowMs) return;
+      this.waiting.delete(waiter);
+      waiter.settle({ kind: 'unknown', id: waiter.id });
+    }
   }
 
   /**

@@ -7,12 +7,14 @@
 import type { JobId, JobState } from '@zerofleet/model';
 import type { JobSnapshot } from './ports.js';
 
-/** Finished jobs that are kept for readers who come at once. An outcome is usually a few hundred bytes. */
-export const RECENT_MAX = 2_048;
+/** Finished jobs that are kept for readers who come at once, at least. An outcome is usually a few hundred bytes. */
+export const RECENT_MIN = 1_024;
 
 export class JobFeed {
   private readonly listeners = new Map<JobId, Set<(job: JobSnapshot) => void>>();
-  private readonly finished = new Map<JobId, JobSnapshot>();
+  /** The newest RECENT_MIN at most, and as many before them. */
+  private finished = new Map<JobId, JobSnapshot>();
+  private older = new Map<JobId, JobSnapshot>();
 
   /** Listeners there are. */
   get size(): number {
@@ -36,7 +38,7 @@ export class JobFeed {
   }
 
   recent(id: JobId): JobSnapshot | undefined {
-    return this.finished.get(id);
+    return this.finished.get(id) ?? this.older.get(id);
   }
 
   publish(job: JobSnapshot): void {
@@ -47,8 +49,8 @@ export class JobFeed {
 
   private remember(id: JobId, job: JobSnapshot): void {
     this.finished.set(id, job);
-    if (this.finished.size <= RECENT_MAX) return;
-    const [oldest] = this.finished.keys();
-    if (oldest !== undefined) this.finished.delete(oldest);
+    if (this.finished.size < RECENT_MIN) return;
+    this.older = this.finished;
+    this.finished = new Map();
   }
 }

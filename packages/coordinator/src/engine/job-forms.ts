@@ -1,29 +1,19 @@
 /** What the engine makes of a job for others: its message to a worker, and the outcomes that only the engine gives. */
-import type { Outcome, PayloadRef, ToolDefinition } from '@zerofleet/model';
-import type { RunJob } from '@zerofleet/protocol';
-import type { JobRecord } from './job-record.js';
+import type { JobTemplate, Outcome, ToolDefinition } from '@zerofleet/model';
+import type { RunForm } from '@zerofleet/protocol';
 import type { JobSnapshot } from './ports.js';
 
 /** Whether a cancel of the job is committed, or can change nothing any more. */
 export const isCancelled = ({ state }: JobSnapshot): boolean =>
   state.kind === 'finished' || (state.kind === 'running' && state.cancelRequested);
 
-/** One attempt of a job as its worker gets it. */
-export const runJob = (
-  { id, template, timeoutMs }: JobRecord,
-  payload: PayloadRef,
-  attempt: number,
-  tool: ToolDefinition,
-): RunJob => ({
-  id,
-  attempt,
-  tenant: template.tenant,
-  tool: template.tool,
-  mode: template.decision.mode,
+/** What a worker must know of all jobs of a template. */
+export const runForm = ({ tenant, tool: name, decision }: JobTemplate, tool: ToolDefinition): RunForm => ({
+  tenant,
+  tool: name,
+  mode: decision.mode,
   pool: tool.pool,
   reuse: tool.reuse,
-  payload,
-  timeoutMs,
   outputBytes: tool.limits.outputBytes,
 });
 

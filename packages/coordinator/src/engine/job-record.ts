@@ -62,6 +62,12 @@ export const storedOf = (record: JobRecord, payload: PayloadRef): StoredJob => {
   return { id, template, timeoutMs, maxAttempts, acceptedAtMs, extras, payload };
 };
 
+/** The job as committed. Throws for one whose acceptance is not: a bug of the caller. */
+export const shownOf = (record: JobRecord): JobSnapshot => {
+  if (record.shown === null) throw new Error(`${record.id} is not committed`);
+  return { envelope: headOf(record), state: record.shown };
+};
+
 /** The job as committed; undefined while its acceptance is not. */
 export const snapshotOf = (record: JobRecord): JobSnapshot | undefined =>
   record.shown === null ? undefined : { envelope: headOf(record), state: record.shown };

@@ -1,5 +1,11 @@
 /** What a leader answers to the other replicas: that it is there, and what their gateways ask of it. */
-import { LEADER_VERSION, type LeaderCall, type LeaderReply, type SubmitReply } from '@zerofleet/protocol';
+import {
+  answerOf,
+  LEADER_VERSION,
+  type LeaderCall,
+  type LeaderReply,
+  type SubmitReply,
+} from '@zerofleet/protocol';
 import type { Clock } from '@zerofleet/runtime';
 import type { CancelReply, Engine } from './engine.js';
 import type { FormatPolicy } from './format-policy.js';
@@ -27,8 +33,10 @@ export const serveLeader = (
 
 const answer = async (engine: Engine, call: LeaderCall): Promise<LeaderReply> => {
   switch (call.kind) {
-    case 'submit':
-      return { v, kind: 'submit', replies: await Promise.all(call.jobs.map((job) => engine.submit(job))) };
+    case 'submit': {
+      const replies = await engine.submitAll(call.jobs);
+      return { v, kind: 'submit', replies: replies.map(answerOf) };
+    }
     case 'cancel':
       return { v, kind: 'job', reply: cancelled(await engine.cancel(call.tenant, call.id)) };
     case 'find':

@@ -14,6 +14,7 @@ import type {
   RunReply,
   Stop,
   StopReply,
+  WireForm,
 } from '@zerofleet/protocol';
 
 export type { JobSnapshot } from '@zerofleet/protocol';
@@ -70,7 +71,7 @@ export interface TimerPort {
 /** Leader to workers. Requests throw when no answer came in time; the engine repeats what must arrive. */
 export interface WorkerPort {
   callRoster(call: RosterCall): void;
-  run(worker: WorkerId, message: Run): Promise<RunReply>;
+  run(worker: WorkerId, message: Run, form: WireForm): Promise<RunReply>;
   stop(worker: WorkerId, message: Stop): Promise<StopReply>;
 }
 

@@ -11,6 +11,7 @@ import {
   COMMIT_EVENTS_MAX,
   firstState,
   transitionJob,
+  type Decision,
   type JobEvent,
   type JobId,
   type JobState,
@@ -82,6 +83,8 @@ export class ShardState {
   private readonly templates = new Map<string, JobTemplate>();
   /** The shared ones of late, by the object that stood in an event: a commit names the same one many times. */
   private readonly sharedOf = new Map<JobTemplate, JobTemplate>();
+  /** The same by the decision in it: jobs of one message share that. */
+  private readonly internedFor = new Map<Decision, JobTemplate>();
   private readonly listener: FoldListener;
 
   constructor(listener: FoldListener) {
@@ -192,6 +195,16 @@ export class ShardState {
 
   /** One object for all equal templates. */
   intern(template: JobTemplate): JobTemplate {
+    const { decision } = template;
+    const before = this.internedFor.get(decision);
+    if (before !== undefined && isLike(before, template)) return before;
+    if (this.internedFor.size >= COMMIT_EVENTS_MAX) this.internedFor.clear();
+    const interned = this.internByValue(template);
+    this.internedFor.set(decision, interned);
+    return interned;
+  }
+
+  private internByValue(template: JobTemplate): JobTemplate {
     const { tenant, tool, toolVersion, decision } = template;
     const { release, adapter, mode, revision, reason } = decision;
     const key = [tenant, tool, toolVersion, template.class, release, adapter, mode, revision, reason].join(
@@ -345,6 +358,13 @@ export class ShardState {
     else this.counts.set(tenant, counts);
   }
 }
+
+/** Whether they are equal but for the decision. */
+const isLike = (one: JobTemplate, other: JobTemplate): boolean =>
+  one.tenant === other.tenant &&
+  one.tool === other.tool &&
+  one.toolVersion === other.toolVersion &&
+  one.class === other.class;
 
 const push = <K, V>(map: Map<K, V[]>, key: K, value: V): void => {
   const list = map.get(key);

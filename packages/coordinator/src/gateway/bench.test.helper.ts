@@ -15,6 +15,7 @@ import {
 } from '@zerofleet/model';
 import {
   LEADER_VERSION,
+  replyOf,
   type DeadLetter,
   type FindReply,
   type JobView,
@@ -423,13 +424,10 @@ export class Bench {
   async finish(id: string, outcome: Outcome = DONE, attempt = 1): Promise<void> {
     await until(() => this.runs.some((run) => run.id === id && run.attempt === attempt));
     await this.engine.done({
-      v: 1,
       epoch: this.engine.epoch,
       worker: WORKER,
       boot: BOOT,
-      id: id as JobId,
-      attempt,
-      end: { kind: 'outcome', outcome },
+      ends: [{ id: id as JobId, attempt, end: { kind: 'outcome', outcome } }],
     });
   }
 
@@ -473,7 +471,8 @@ export class Bench {
         const reply = leading()?.submit(envelope);
         if (reply !== undefined) return reply;
         const told = await this.line.call({ v, kind: 'submit', jobs: [envelope] });
-        if (told.kind === 'submit' && told.replies[0] !== undefined) return told.replies[0];
+        if (told.kind === 'submit' && told.replies[0] !== undefined)
+          return replyOf(told.replies[0], envelope);
         return { kind: 'refused', why: told.kind === 'not_now' ? told.why : 'internal' };
       },
       cancel: async (tenant, id): Promise<CancelAnswer> => {

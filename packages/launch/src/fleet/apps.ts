@@ -1,7 +1,7 @@
 /** Coordinator, worker and engine broker as child processes: their environment, nothing else. */
 import type { ExecutionMode } from '@zerofleet/model';
 import { join } from 'node:path';
-import { DEFINITIONS, RUNNER, SECCOMP, ensureFolder, entryOf } from '../paths.js';
+import { coordinatorArgs, DEFINITIONS, RUNNER, SECCOMP, ensureFolder, entryOf } from '../paths.js';
 import type { NatsPlan, RedisPlan } from './brokers.js';
 import type { PartSpec } from './part.js';
 import { answersOk } from './status.js';
@@ -35,14 +35,14 @@ export interface AppsPlan {
 export const planApps = (plan: AppsPlan): readonly PartSpec[] => {
   const spec = (
     name: string,
-    entry: string,
+    args: string[],
     port: number,
     env: NodeJS.ProcessEnv,
     ready = '/healthz',
   ): PartSpec => ({
     name,
     command: process.execPath,
-    args: [entryOf(entry)],
+    args,
     env: { ...plan.env, ZF_ADMIN_HOST: '127.0.0.1', ZF_ADMIN_PORT: String(port), ...env },
     logFile: join(plan.logs, `${name}.log`),
     ready: () => answersOk(`http://127.0.0.1:${port}${ready}`),
@@ -51,7 +51,7 @@ export const planApps = (plan: AppsPlan): readonly PartSpec[] => {
   const socket = join(plan.folder, 'broker.sock');
   const coordinator = spec(
     'coordinator',
-    'coordinator',
+    coordinatorArgs(),
     plan.ports.coordinator,
     {
       ...natsEnv(plan),
@@ -67,7 +67,7 @@ export const planApps = (plan: AppsPlan): readonly PartSpec[] => {
     },
     '/readyz',
   );
-  const worker = spec('worker', 'worker', plan.ports.worker, {
+  const worker = spec('worker', [entryOf('worker')], plan.ports.worker, {
     ...natsEnv(plan),
     ZF_WORKER_ID: 'embedded',
     ZF_EXECUTION_MODE: plan.mode,
@@ -78,7 +78,7 @@ export const planApps = (plan: AppsPlan): readonly PartSpec[] => {
       : { ZF_BROKER_SOCKET: socket, ZF_BROKER_TOKEN_FILE: plan.tokenFile }),
   });
   if (plan.mode === 'process') return [coordinator, worker];
-  const broker = spec('broker', 'engine-broker', plan.ports.broker, {
+  const broker = spec('broker', [entryOf('engine-broker')], plan.ports.broker, {
     ZF_BROKER_SOCKET: socket,
     ZF_BROKER_TOKEN_FILE: plan.tokenFile,
     ZF_DOCKER_SOCKET: dockerSocket(plan.env['DOCKER_HOST']),

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { NATS_USER, type NatsClusterPlan } from '../fleet/brokers.js';
 import type { PartSpec } from '../fleet/part.js';
 import { answersOk } from '../fleet/status.js';
-import { DEFINITIONS, entryOf } from '../paths.js';
+import { coordinatorArgs, DEFINITIONS, entryOf } from '../paths.js';
 import { fixedPort } from '../ports.js';
 
 const READY_MS = 60_000;
@@ -45,7 +45,7 @@ export const planCoordinator = async (plan: LabPlan, n: number): Promise<Coordin
   const spec: PartSpec = {
     name,
     command: process.execPath,
-    args: [entryOf('coordinator')],
+    args: coordinatorArgs(),
     env: {
       ...plan.env,
       ...natsEnv(plan),

@@ -62,7 +62,7 @@ export class Attempt {
   constructor(job: RunJob, tools: AttemptTools) {
     this.job = job;
     this.tools = tools;
-    this.spool = new Spool(job.outputBytes);
+    this.spool = new Spool(job.form.outputBytes);
     this.live = new LiveOutput(this.spool, tools.clock, (chunks) => tools.publish(chunks));
   }
 
@@ -117,8 +117,8 @@ export class Attempt {
     // From here on the container may serve another job: a stop that comes late must not reach it.
     this.slot = undefined;
     const again =
-      this.job.mode !== 'oneshot' &&
-      this.job.reuse === 'tenant' &&
+      this.job.form.mode !== 'oneshot' &&
+      this.job.form.reuse === 'tenant' &&
       isClean(end) &&
       this.stopReason === undefined;
     void this.tools.pool.release(slot, again && !this.timedOut);
@@ -146,8 +146,8 @@ export class Attempt {
     let reason = '';
     for (let tries = 0; tries < CONTAINER_TRIES; tries += 1) {
       const claim = await this.tools.pool.claim(
-        this.job.pool,
-        this.job.tenant,
+        this.job.form.pool,
+        this.job.form.tenant,
         this.job.id,
         this.abort.signal,
       );
@@ -171,7 +171,8 @@ export class Attempt {
   }
 
   private async offer(slot: Slot, payload: Payload): ReturnType<Slot['link']['offer']> {
-    const { id, attempt, tool, timeoutMs, outputBytes } = this.job;
+    const { id, attempt, timeoutMs, form } = this.job;
+    const { tool, outputBytes } = form;
     const withinMs = ACK_WITHIN_MS + payload.files.length * ACK_PER_FILE_MS;
     const late = this.tools.clock.after(
       withinMs,

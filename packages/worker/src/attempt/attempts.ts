@@ -22,8 +22,7 @@ import {
   MESSAGES_VERSION,
   type AttemptEnd,
   type AttemptRef,
-  type Done,
-  type DoneReply,
+  type Ended,
   type Run,
   type RunJob,
   type RunReply,
@@ -51,8 +50,8 @@ export interface AttemptsOptions extends Omit<AttemptTools, 'publish'> {
   /** What this worker runs; a job of another mode is refused. */
   readonly mode: ExecutionMode;
   readonly publish: (job: JobId, attempt: number, chunks: Parameters<AttemptTools['publish']>[0]) => void;
-  /** Asks the leader to take a `done`; throws when no answer came. */
-  readonly sendDone: (done: Done) => Promise<DoneReply>;
+  /** Tells the leader of an end; `epoch` is the highest that was seen here. Rejects when no answer came. */
+  readonly tellEnd: (epoch: Epoch, ended: Ended) => Promise<'confirmed' | 'retry'>;
   readonly onChange: () => void;
 }
 
@@ -138,9 +137,9 @@ export class Attempts {
   private take(job: RunJob): boolean {
     const key = keyOf(job);
     if (this.held.has(key)) return true;
-    if (job.mode !== this.options.mode || this.draining || this.past.has(key)) return false;
-    if (!fits(job.pool.resources, this.free)) return false;
-    this.used = addRoom(this.used, job.pool.resources);
+    if (job.form.mode !== this.options.mode || this.draining || this.past.has(key)) return false;
+    if (!fits(job.form.pool.resources, this.free)) return false;
+    this.used = addRoom(this.used, job.form.pool.resources);
     const { publish } = this.options;
     const attempt = new Attempt(job, {
       ...this.options,
@@ -157,19 +156,18 @@ export class Attempts {
     const { job } = held.attempt;
     const end = await held.attempt.run();
     held.ended = true;
-    this.used = subtractRoom(this.used, job.pool.resources);
+    this.used = subtractRoom(this.used, job.form.pool.resources);
     if (!held.forgotten) await this.report(held, end);
     this.drop(key);
   }
 
   /** Repeats `done` until a leader confirms it or tells to forget it (H2). */
   private async report(held: Held, end: AttemptEnd): Promise<void> {
-    const { worker, boot, clock } = this.options;
+    const { clock, tellEnd } = this.options;
     const { id, attempt } = held.attempt.job;
     for (let waitMs = REPEAT_FIRST_MS; !held.forgotten; waitMs = Math.min(waitMs * 2, REPEAT_MAX_MS)) {
-      const done: Done = { v: MESSAGES_VERSION, epoch: this.epoch, worker, boot, id, attempt, end };
-      const reply = await this.options.sendDone(done).catch(() => undefined);
-      if (reply?.kind === 'confirmed') return;
+      const reply = await tellEnd(this.epoch, { id, attempt, end }).catch(() => 'retry');
+      if (reply === 'confirmed') return;
       await pause(clock, waitMs);
     }
   }
