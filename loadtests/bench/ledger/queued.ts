@@ -14,8 +14,11 @@ import { SHARD } from '../queue/jobs.js';
 import { detailsOf, heapEnv, heapOf, leaderOf, standingOf, waitFor } from './coordinators.js';
 import { fill } from './fill.js';
 
-/** Each job runs for so long, in ms, so that the queue hardly shrinks while failovers are measured. */
-const JOB_MS = 1_000;
+/**
+ * Each job runs for so long, in ms: long enough that the queue hardly shrinks meanwhile, and short enough that room for the next
+ * one is not what a new leader waits for.
+ */
+const JOB_MS = 200;
 const SLOTS = 64;
 const READ_MS = 120_000;
 const FAILOVER_MS = 60_000;

@@ -180,6 +180,19 @@ describe('NoopWorker', () => {
     expect(worker.load).toBe(0);
   });
 
+  it('tells a new leader at once what the one before did not answer', async () => {
+    await run([job(1)]);
+    const call = (epoch: number): void =>
+      void peer.say(names.roster, encodeJson({ v: MESSAGES_VERSION, epoch, reads: WIRE_FORM }));
+    call(1);
+    await Promise.resolve();
+    expect(dones()).toHaveLength(1);
+    call(2);
+    await Promise.resolve();
+    expect(dones()).toHaveLength(2);
+    expect(dones()[1]?.done).toMatchObject({ epoch: 2, ends: [{ id: job(1).id }] });
+  });
+
   it('takes a run for its own boot and no older epoch, each attempt once', async () => {
     expect(await run([job(1)], { boot: '00000000-0000-4000-8000-000000000002' as BootId })).toMatchObject({
       kind: 'wrong_boot',

@@ -129,6 +129,7 @@ export class NoopWorker implements Service {
       const call = parseRosterCall(data);
       if (!call.ok) return;
       this.form = formFor(call.value.reads);
+      if (call.value.epoch > this.epoch) this.again();
       if (this.heed(call.value.epoch)) this.say();
     });
     this.listen(`${this.inbox}.*`, (data, _respond, subject) => this.heard(subject, data));
@@ -238,6 +239,12 @@ export class NoopWorker implements Service {
     for (const [place, held] of batch.entries())
       if (!retry.includes(place)) this.forget(held);
       else held.dueMs = dueMs;
+  }
+
+  /** What the leader before was told and did not answer is told this one. */
+  private again(): void {
+    for (const batch of this.reporting.values()) for (const held of batch) held.dueMs = 0;
+    this.sweep();
   }
 
   private sweep(): void {

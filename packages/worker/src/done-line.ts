@@ -4,6 +4,7 @@
  *
  * D1  An end is confirmed only by a reply to a message that told of it; silence and what cannot be read reject.
  * D2  A message stays below the server's largest payload.
+ * D3  What one leader was told and did not answer is to be told again as soon as another one speaks: it will not answer.
  */
 import { RUN_BATCH_MAX, RUN_BYTES_MAX, type BootId, type Epoch, type WorkerId } from '@zerofleet/model';
 import {
@@ -38,15 +39,19 @@ export class DoneLine {
   private form: WireForm = formFor(undefined);
   private epoch: Epoch = 0;
   private waiting: Waiting[] = [];
+  private readonly inFlight = new Set<readonly Waiting[]>();
   private scheduled = false;
 
   constructor(options: DoneLineOptions) {
     this.options = options;
   }
 
-  /** A leader has said, or shown, what it reads. */
-  leaderReads(form: WireForm): void {
+  /** A leader spoke, and has said or shown what it reads. */
+  leaderSpoke(epoch: Epoch, form: WireForm): void {
     this.form = form;
+    if (epoch <= this.epoch) return;
+    this.epoch = epoch;
+    for (const batch of this.inFlight) for (const { resolve } of batch) resolve('retry');
   }
 
   /** Tells of an end; `epoch` is the highest that the worker has seen. Rejects when no answer came. */
@@ -79,12 +84,15 @@ export class DoneLine {
   }
 
   private async send(batch: readonly Waiting[]): Promise<void> {
+    this.inFlight.add(batch);
     try {
       const retry = await this.ask(batch.map(({ ended }) => ended));
       batch.forEach(({ resolve }, place) => resolve(retry.includes(place) ? 'retry' : 'confirmed'));
     } catch (error) {
       const reason = error instanceof Error ? error : new Error(String(error));
       for (const { reject } of batch) reject(reason);
+    } finally {
+      this.inFlight.delete(batch);
     }
   }
 

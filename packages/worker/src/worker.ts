@@ -57,13 +57,13 @@ export class Worker implements Service {
   start(): Promise<void> {
     const { names, worker, attempts, dones, clock } = this.options;
     this.answer(names.run(worker), parseRun, ({ run, form }) => {
-      dones.leaderReads(form);
+      dones.leaderSpoke(run.epoch, form);
       return attempts.run(run);
     });
     this.answer(names.stop(worker), parseStop, (message) => attempts.stop(message));
     this.answer(names.spool(worker), parseSpoolRequest, (message) => attempts.spool(message));
     this.answer(names.roster, parseRosterCall, (call) => {
-      dones.leaderReads(formFor(call.reads));
+      dones.leaderSpoke(call.epoch, formFor(call.reads));
       if (attempts.heed(call.epoch)) this.say();
       return undefined;
     });

@@ -49,9 +49,9 @@ export class LeaderWatch {
     return this.following && this.options.clock.nowMs() - this.lastAnswerMs < LEADER_SILENCE_MS;
   }
 
-  /** Somebody was elected just now (H3). */
-  elected(): void {
-    this.lastElectedMs = this.options.clock.nowMs();
+  /** Somebody was elected so long ago, in ms (H3). */
+  elected(agoMs: number): void {
+    this.lastElectedMs = this.options.clock.nowMs() - agoMs;
   }
 
   stop(): void {

@@ -165,13 +165,15 @@ export class Replica {
       this.fold.replay(commit.value, seq, pages);
       this.lastSeq = seq;
       this.format = commit.value.v;
-      if (commit.value.events.some((event) => event.kind === 'elected')) this.onElected(reading);
+      if (commit.value.events.some((event) => event.kind === 'elected'))
+        this.onElected(reading, commit.value.atMs);
     };
     return needed.length === 0 ? apply(NO_PAGES) : this.readPages(needed).then(apply);
   }
 
-  private onElected(reading: boolean): void {
-    this.watch.elected();
+  private onElected(reading: boolean, atMs: number): void {
+    // One that is read from the past had its time to begin.
+    this.watch.elected(reading ? Math.max(this.options.clock.wallMs() - atMs, 0) : 0);
     if (!reading) this.options.onElected?.();
   }
 
