@@ -5,6 +5,7 @@ import type { JobEnvelope } from '@zerofleet/model';
 import {
   answerOf,
   shardNames,
+  type FindReply,
   type LeaderCall,
   type LeaderReply,
   type ShardNames,
@@ -94,6 +95,16 @@ describe('on a real server', () => {
     call.kind === 'submit'
       ? { v: 1, kind: 'submit', replies: call.jobs.map((job) => answerOf(accept(job))) }
       : NOT_NOW;
+
+  const withKey = (job: JobEnvelope, key: string): JobEnvelope => ({
+    ...job,
+    extras: { ...job.extras, idempotency: { key, hash: key } },
+  });
+  const serverIsBack = (): Promise<true | undefined> =>
+    Promise.all([connection.flush(), other.flush()]).then(
+      () => true,
+      () => undefined,
+    );
 
   beforeAll(async () => {
     await brokers.start();
@@ -190,12 +201,38 @@ describe('on a real server', () => {
     await brokers.kill('nats');
     expect(await reply).toEqual({ kind: 'unknown', id: job.id });
     brokers.startNats();
-    const flushed = (): Promise<true | undefined> =>
-      Promise.all([connection.flush(), other.flush()]).then(
-        () => true,
-        () => undefined,
-      );
-    await eventually('the server', flushed);
+    await eventually('the server', serverIsBack);
+  }, 60_000);
+
+  it('asks what came of submissions whose answer was lost with the server', async () => {
+    const names = newNames();
+    const remote = new RemoteLeader(connection, names, 10_000);
+    const [kept, lost, keyed, unsure] = [envelope(), envelope(), withKey(envelope(), 'k'), envelope()];
+    const held = accept(kept);
+    let asked = 0;
+    await serve(names, (call) => {
+      asked += call.kind === 'submit' ? call.jobs.length : 0;
+      if (call.kind !== 'find') return silentLeader.call();
+      const reply: FindReply =
+        call.id === kept.id && held.kind === 'accepted'
+          ? { kind: 'found', job: held.job }
+          : call.id === unsure.id
+            ? { kind: 'unavailable', why: 'ledger_unavailable' }
+            : { kind: 'unknown' };
+      return Promise.resolve({ v: 1, kind: 'job', reply });
+    });
+    const replies = Promise.all([kept, lost, keyed, unsure].map((job) => remote.submit(job)));
+    await eventually('the call', () => Promise.resolve(asked === 4 ? true : undefined));
+    await brokers.kill('nats');
+    brokers.startNats();
+    await eventually('the server', serverIsBack);
+    remote.linkRestored();
+    expect(await replies).toEqual([
+      held,
+      { kind: 'refused', why: 'no_leader' },
+      { kind: 'unknown', id: keyed.id },
+      { kind: 'unknown', id: unsure.id },
+    ]);
   }, 60_000);
 
   it('hands calls over, and says of a change without an answer that it may have happened', async () => {

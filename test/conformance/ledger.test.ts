@@ -219,7 +219,7 @@ describe('on a real server', () => {
     over = connection,
   ): Promise<{ ledger: LedgerPort; manager: JetStreamManager; names: ShardNames }> => {
     const { manager, names } = await brokers.newShard(over);
-    return { ledger: new NatsLedger(over, manager, names), manager, names };
+    return { ledger: new NatsLedger(over, { manager, looks: manager }, names), manager, names };
   };
   const fill = async (ledger: LedgerPort, from: number, count: number): Promise<void> => {
     for (let n = from; n < from + count; n += 1)
@@ -350,7 +350,10 @@ describe('on a real server', () => {
       ...{ ...old, name: outcomesStream, subjects: [outcomesAll], discard: DiscardPolicy.Old },
       ...{ max_age: 6e13, max_msgs_per_subject: 1, allow_direct: true },
     });
-    await new NatsLedger(connection, manager, names).append(text(0), '1.a.0', { lastSeq: 0, lastId: null });
+    await new NatsLedger(connection, { manager, looks: manager }, names).append(text(0), '1.a.0', {
+      lastSeq: 0,
+      lastId: null,
+    });
     for (const maxBytes of [1e7, 2e7]) {
       const settings = { ledgerMaxBytes: maxBytes, outcomesMaxBytes: maxBytes, outcomesMaxAgeMs: 120_000 };
       await ensureStreams(connection, names, {
@@ -360,7 +363,7 @@ describe('on a real server', () => {
         deadMaxBytes: 1e6,
       });
     }
-    const ledger = new NatsLedger(connection, manager, names);
+    const ledger = new NatsLedger(connection, { manager, looks: manager }, names);
     expect(await ledger.usage()).toMatchObject({ maxBytes: 2e7, lastSeq: 1 });
     expect(await ledger.append(text(1), '1.a.1', { lastSeq: 1, lastId: '1.a.0' })).toMatchObject({
       kind: 'stored',

@@ -80,7 +80,7 @@ export const openShard = async (options: {
   });
   return {
     ports: {
-      ledger: new NatsLedger(connection, manager, names),
+      ledger: new NatsLedger(connection, { manager, looks }, names),
       timers: new NatsTimers(connection, manager, names),
       workers,
       outcomes,

@@ -268,7 +268,9 @@ export class Shard implements Service, ShardAccess {
 
   private linkChanged(connected: boolean): void {
     this.replica?.linkChanged(connected);
-    if (connected) void this.inspect();
+    if (!connected) return;
+    this.open?.remote.linkRestored();
+    void this.inspect();
   }
 
   private async inspect(): Promise<void> {

@@ -5,6 +5,9 @@
  *     reached nobody.
  * N2  A submission is refused only when it surely was not taken: by N1, or by the leader's own word. Whatever else
  *     happens to it is `unknown`, since it may have been committed.
+ * N3  What was under way when the connection was lost has lost its answer: the leader is asked what came of it. That question
+ *     goes the same way as the submission and behind it, so the leader that does not know the job by then never will; but for
+ *     one with an idempotency key, which the leader may still be looking up.
  */
 import { errors } from 'nats';
 import type { JobEnvelope, JobId, ProblemCode, TenantId } from '@zerofleet/model';
@@ -194,6 +197,26 @@ export class RemoteLeader {
       resolve(found === undefined ? { kind: 'unknown', id: envelope.id } : replyOf(found, envelope));
     });
     this.schedule();
+  }
+
+  /** The connection is back (N3). */
+  linkRestored(): void {
+    for (const batch of this.inFlight) {
+      this.inFlight.delete(batch);
+      for (const waiting of batch) void this.settleByLook(waiting);
+    }
+    this.schedule();
+  }
+
+  private async settleByLook({ envelope, resolve }: Waiting): Promise<void> {
+    const { tenant, id } = envelope;
+    const told = await this.call({ v: LEADER_VERSION, kind: 'find', tenant, id });
+    const found = told.kind === 'job' ? told.reply.kind : 'unavailable';
+    if (told.kind === 'job' && told.reply.kind === 'found')
+      resolve({ kind: 'accepted', job: told.reply.job });
+    else if (found === 'unknown' && envelope.extras?.idempotency === undefined)
+      resolve({ kind: 'refused', why: 'no_leader' });
+    else resolve({ kind: 'unknown', id });
   }
 
   /**

@@ -24,11 +24,18 @@ const WRONG_TAIL: readonly number[] = [10_071, 10_070];
 export class NatsLedger implements LedgerPort {
   private readonly client: JetStreamClient;
   private readonly manager: JetStreamManager;
+  private readonly looks: JetStreamManager;
   private readonly names: ShardNames;
 
-  constructor(connection: NatsConnection, manager: JetStreamManager, names: ShardNames) {
+  /** `looks` gives up sooner: a question that was lost with a server is asked again by whoever asked. */
+  constructor(
+    connection: NatsConnection,
+    { manager, looks }: { readonly manager: JetStreamManager; readonly looks: JetStreamManager },
+    names: ShardNames,
+  ) {
     this.client = jetstream(connection, { timeout: APPEND_TIMEOUT_MS });
     this.manager = manager;
+    this.looks = looks;
     this.names = names;
   }
 
@@ -52,13 +59,13 @@ export class NatsLedger implements LedgerPort {
   }
 
   read(fromSeq: number, take: TakeMessage): Promise<number> {
-    return readStream(this.client, this.manager, this.names.ledgerStream, fromSeq, unbroken(0, take));
+    return readStream(this.client, this.looks, this.names.ledgerStream, fromSeq, unbroken(0, take));
   }
 
   /** From 1 on means from the first that is stored: whoever follows from there has seen nothing yet. */
   async follow(fromSeq: number, take: TakeMessage, broken: (reason: string) => void): Promise<() => void> {
     const { ledgerStream } = this.names;
-    const { state } = await this.manager.streams.info(ledgerStream);
+    const { state } = await this.looks.streams.info(ledgerStream);
     if (fromSeq > state.last_seq + 1) throw new Error(`the ledger ends at ${state.last_seq}`);
     return followStream(
       this.client,
@@ -70,7 +77,7 @@ export class NatsLedger implements LedgerPort {
   }
 
   async get(seq: number): Promise<Uint8Array | undefined> {
-    const message = await this.manager.streams.getMessage(this.names.ledgerStream, { seq });
+    const message = await this.looks.streams.getMessage(this.names.ledgerStream, { seq });
     return message?.data;
   }
 
@@ -79,7 +86,7 @@ export class NatsLedger implements LedgerPort {
   }
 
   async usage(): Promise<{ bytes: number; maxBytes: number; lastSeq: number }> {
-    const { state, config } = await this.manager.streams.info(this.names.ledgerStream);
+    const { state, config } = await this.looks.streams.info(this.names.ledgerStream);
     return { bytes: state.bytes, maxBytes: config.max_bytes, lastSeq: state.last_seq };
   }
 }

@@ -222,6 +222,9 @@ export class Engine {
   async find(tenant: TenantId, id: JobId): Promise<FindReply> {
     const known = this.known(tenant, id);
     if (known !== undefined) return { kind: 'found', job: known };
+    // Staged and not committed: the next moment says whether there is such a job.
+    if (this.fold.state.jobs.get(id)?.template.tenant === tenant)
+      return { kind: 'unavailable', why: 'ledger_unavailable' };
     try {
       const stored = await this.options.outcomes.find(tenant, id);
       if (stored.kind === 'rebuilding') return { kind: 'unavailable', why: 'index_rebuilding' };
