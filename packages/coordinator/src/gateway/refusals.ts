@@ -103,6 +103,6 @@ export const BAD_KEY: Refusal = {
 /** The commit did not come back in time: the job may be there, under this id. */
 export const acceptanceUnknown = (id: JobId): Refusal => ({
   code: 'acceptance_unknown',
-  detail: `The ledger did not answer in time. GET /v1/jobs/${id} will say whether the job was accepted; do not send it again before.`,
+  detail: `The ledger did not answer in time. GET /v1/jobs/${id} will say whether the job was accepted. Before that, send it again only with the same Idempotency-Key.`,
   retryAfterMs: 1_000,
 });
