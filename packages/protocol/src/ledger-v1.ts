@@ -133,7 +133,7 @@ export const encodeEventV1 = (event: LedgerEvent): string => {
       if (!fitsV1(event.job)) break;
       return JSON.stringify({ kind: 'accepted', job: envelopeV1Of(event.job) });
     case 'requeued': {
-      if (event.reason === 'retry') break;
+      if (event.reason === 'retry' || event.dueAtMs !== null) break;
       const { id, attempt, reason } = event;
       return JSON.stringify({ kind: 'requeued', id, attempt, reason });
     }
