@@ -31,6 +31,7 @@ export default defineConfig({
           'loadtests/**/*.test.ts',
           'test/repo/**/*.test.ts',
           'test/conformance/**/*.test.ts',
+          'test/upgrade/format-one/**/*.test.ts',
         ],
         {
           exclude: ['**/dist/**', '**/node_modules/**'],
