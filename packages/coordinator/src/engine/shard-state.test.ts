@@ -231,4 +231,19 @@ describe('the fold', () => {
     expect(last.leader.oldestNeeded(last.log.length)).toBe(last.log.length);
     expect(last.leader).toMatchObject({ payloadBytes: 0, liveBytes: 0, queued: 0 });
   });
+
+  it('takes a leader whose elected was purged for one that reads no more than it writes', () => {
+    const state = new ShardState(listener);
+    const replay = (commit: Pick<Commit, 'v' | 'epoch' | 'events'>): number => {
+      state.replay({ ...commit, batch: 1, atMs: 5, projected: 0 }, 1, new Map());
+      return state.leaderFormat;
+    };
+    expect(replay({ v: 1, epoch: 4, events: [] })).toBe(1);
+    expect(replay({ v: 1, epoch: 5, events: [{ kind: 'elected', epoch: 5, leader: 'l', format: 2 }] })).toBe(
+      2,
+    );
+    expect(replay({ v: 1, epoch: 5, events: [] })).toBe(2);
+    expect(replay({ v: 1, epoch: 6, events: [] })).toBe(1);
+    expect(replay({ v: 2, epoch: 6, events: [] })).toBe(2);
+  });
 });

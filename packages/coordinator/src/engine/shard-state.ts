@@ -72,7 +72,7 @@ export class ShardState {
   readonly ended = new Map<number, JobId[]>();
   /** Pages that hold no live job any more, by what is committed; whoever leads takes and drops them. */
   emptied: number[] = [];
-  /** The newest format that the leader of this epoch reads. */
+  /** The newest format that the leader of this epoch is known to read: its `elected` says it, and may be purged. */
   leaderFormat: LedgerFormat = LEDGER_FORMAT;
   /** How many live jobs name each blob. */
   private readonly blobs = new Map<string, number>();
@@ -126,6 +126,7 @@ export class ShardState {
     pages: Pages,
     touched: (record: JobRecord, event: LedgerEvent) => void = () => undefined,
   ): void {
+    if (commit.epoch !== this.epoch || commit.v > this.leaderFormat) this.leaderFormat = commit.v;
     for (const event of commit.events) {
       const record = this.apply(event, seq, commit.atMs, commit.epoch, pages);
       if (record === undefined) continue;
