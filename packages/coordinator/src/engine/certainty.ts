@@ -32,6 +32,19 @@ export class Certainty {
     return awake && !this.ended && this.pipeline.healthy && this.pipeline.tailSeq > this.unsureThrough;
   }
 
+  /**
+   * The same while a replica of the release before may be there: that one asks nobody before it leads, so only the ledger can
+   * say, now, that nobody else appended.
+   */
+  async confirm(): Promise<boolean> {
+    try {
+      const { lastSeq } = await this.ledger.usage();
+      return this.isSure && lastSeq <= this.pipeline.tailSeq;
+    } catch {
+      return false;
+    }
+  }
+
   /** This leader goes, and listens no more: from now on another may be elected at any time. */
   end(): void {
     this.ended = true;

@@ -7,7 +7,7 @@
  * E3  A message about a job whose state is staged but not committed is answered "later": what the ledger may still
  *     lose must not be confirmed. So is one by a worker that has seen a later epoch: this reign is over.
  * E4  "There is no such job" is said only while nobody else can have been elected: not after a stall or a lost connection
- *     until an append of this reign went through again.
+ *     until an append of this reign went through again. In the older ledger format the ledger is asked each time.
  */
 import type { headOf } from '@zerofleet/model';
 import {
@@ -235,9 +235,14 @@ export class Engine {
     // The job may have been committed between the two looks.
     const late = this.known(tenant, id);
     if (late !== undefined) return { kind: 'found', job: late };
-    return this.healthy && this.certainty.isSure
-      ? { kind: 'unknown' }
-      : { kind: 'unavailable', why: 'no_leader' };
+    const isSure = await this.isSure();
+    return this.healthy && isSure ? { kind: 'unknown' } : { kind: 'unavailable', why: 'no_leader' };
+  }
+
+  /** E4. */
+  private isSure(): boolean | Promise<boolean> {
+    const { format, clock } = this.options;
+    return format.written(clock.nowMs()) === 1 ? this.certainty.confirm() : this.certainty.isSure;
   }
 
   private known(tenant: TenantId, id: JobId): JobSnapshot | undefined {
