@@ -74,6 +74,11 @@ export class Replica {
     return this.phase === 'following' && !this.watch.hasLeader ? 'alone' : this.phase;
   }
 
+  /** The fold holds everything up to this sequence, as long as this replica does not lead. */
+  get foldedTo(): number {
+    return this.lastSeq;
+  }
+
   /** The engine while this replica leads. */
   get leading(): Engine | undefined {
     return this.engine;
@@ -141,6 +146,7 @@ export class Replica {
     };
     if (this.phase !== 'following') return;
     try {
+      if (await this.isPurgedPast()) return this.end(`the ledger was purged past ${this.lastSeq + 1}`);
       const stop = await this.options.ledger.follow(
         this.lastSeq + 1,
         (seq, bytes) => this.take(seq, bytes, false),
@@ -151,6 +157,14 @@ export class Replica {
     } catch (error) {
       again(error instanceof Error ? error.message : String(error));
     }
+  }
+
+  /** C1. A subscription that begins behind the purge would break for ever. */
+  private async isPurgedPast(): Promise<boolean> {
+    const { ledger } = this.options;
+    const { lastSeq } = await ledger.usage();
+    if (this.lastSeq === 0 || lastSeq <= this.lastSeq) return false;
+    return (await ledger.get(this.lastSeq + 1)) === undefined;
   }
 
   /** C1. The first message of a ledger may have any sequence: what stood before was purged. */
