@@ -25,6 +25,7 @@ const UPKEEP: UpkeepLimits = {
   fullShare: 0.6,
   farMs: 3_000,
   purgeMessagesMin: 4,
+  electionMs: 10_000,
 };
 /** Why a life may be over; anything else is a bug. */
 const PROPER_END = /no answer|failed|leadership lost|purged past|the ledger ends at/;

@@ -12,6 +12,8 @@
  * M4  A page is dropped when no job in it is live by what is committed. Pages of which the fold knows nothing when a reign
  *     begins were never named by a commit, and go once a later commit of this reign is acknowledged: then nobody else led
  *     while they were listed.
+ * M5  In the older format nothing is purged that is younger than `electionMs`: a replica of the release before reads
+ *     on where it stopped while it stands for election, and would not see that what stood between was purged.
  */
 import type { JobId, PayloadRef } from '@zerofleet/model';
 import { decodeCommit, decodePage, encodePage, type ParkedJob } from '@zerofleet/protocol';
@@ -30,6 +32,8 @@ export interface UpkeepLimits {
   readonly farMs: number;
   /** The ledger is purged once this many messages could go. */
   readonly purgeMessagesMin: number;
+  /** M5: longer than a replica of the release before pauses between two tries to be elected, even where it is held up. */
+  readonly electionMs: number;
 }
 
 export const UPKEEP_LIMITS: UpkeepLimits = {
@@ -39,6 +43,7 @@ export const UPKEEP_LIMITS: UpkeepLimits = {
   fullShare: 0.6,
   farMs: 10 * 60_000,
   purgeMessagesMin: 512,
+  electionMs: 10_000,
 };
 
 /** Messages of the ledger whose jobs are moved in one turn. */
@@ -66,6 +71,8 @@ export interface UpkeepOptions {
 export class Upkeep {
   private readonly options: UpkeepOptions;
   private purgedTo = 0;
+  /** Where the ledger ended when M5 was looked at last, and the time before that. */
+  private aged = { atMs: -Infinity, tailSeq: 0, before: 0 };
   private bytesMoved = 0;
   /** Moves that are staged and not stored. */
   private moving = 0;
@@ -109,11 +116,21 @@ export class Upkeep {
   private async purge(): Promise<void> {
     const { fold, commits, ledger, limits } = this.options;
     const { tailSeq } = commits.pipeline;
-    const before = Math.min(fold.state.oldestNeeded(tailSeq), tailSeq);
+    const before = Math.min(fold.state.oldestNeeded(tailSeq), tailSeq, this.oldEnough(tailSeq));
     const messages = before - this.purgedTo;
     if (messages < (this.isPressed() ? 1 : limits.purgeMessagesMin)) return;
     await ledger.purge(before);
     this.purgedTo = before;
+  }
+
+  /** Everything before this sequence is old enough to be purged (M5). */
+  private oldEnough(tailSeq: number): number {
+    const { canMove, clock, limits } = this.options;
+    if (canMove()) return Infinity;
+    const nowMs = clock.nowMs();
+    if (nowMs - this.aged.atMs >= limits.electionMs)
+      this.aged = { atMs: nowMs, tailSeq, before: this.aged.tailSeq };
+    return this.aged.before;
   }
 
   private isPressed(): boolean {
