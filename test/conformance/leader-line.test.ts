@@ -13,7 +13,7 @@ import {
 } from '@zerofleet/protocol';
 import type { ShardId } from '@zerofleet/model';
 import { silentLogger, type NatsConnection } from '@zerofleet/runtime';
-import { MemoryLine, type Exchange } from '@zerofleet/testkit';
+import { MemoryLine, newExchange } from '@zerofleet/testkit';
 import { eventually } from '../fleet/eventually.js';
 import { Brokers } from './brokers.js';
 import { memoryBench } from './memory.js';
@@ -59,7 +59,7 @@ const conformance = (name: string, open: () => Promise<Bench>): void => {
 
 conformance('leader line in memory', async () => {
   const { wire, newProcess, settle } = memoryBench();
-  const exchange: Exchange = new Map();
+  const exchange = newExchange();
   const line = (): MemoryLine => new MemoryLine(exchange, newProcess(), wire);
   return { ours: line(), theirs: line(), flush: () => Promise.resolve(), settle };
 });
