@@ -94,7 +94,7 @@ export class Auditor {
     }
   }
 
-  private count(what: string): void {
+  count(what: string): void {
     this.counts.set(what, (this.counts.get(what) ?? 0) + 1);
   }
 
@@ -243,6 +243,13 @@ export class Auditor {
       if (kind !== 'finished') this.fail(`I1: ${id} never ended, it is ${kind}`);
       else if (!this.outcomes.records.has(id)) this.fail(`I1: the outcome of ${id} is not in the stream`);
     }
+  }
+
+  /** Jobs on record that have not ended. */
+  get liveJobs(): number {
+    let live = 0;
+    for (const { kind } of this.jobs.values()) if (kind !== 'finished') live += 1;
+    return live;
   }
 
   /** Whether every job on record has its outcome in the stream. */

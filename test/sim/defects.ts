@@ -1,5 +1,6 @@
 /** Planted defects, each at a port: a simulation that does not catch them proves nothing. */
-import type { LedgerPort, OutcomePort, WorkerPort } from '@zerofleet/coordinator';
+import type { Fence, LedgerPort, OutcomePort, WorkerPort } from '@zerofleet/coordinator';
+import { decodeCommit, encodeCommit, LEDGER_FORMAT } from '@zerofleet/protocol';
 import type { Prng, ProcessClock } from '@zerofleet/testkit';
 
 export const DEFECTS = {
@@ -24,7 +25,15 @@ export const DEFECTS = {
   /** One message more is purged than was asked for. */
   'purge-too-far': 'purge',
 } as const;
-export type Defect = keyof typeof DEFECTS | 'none';
+
+/** Those that show only while a fleet is updated. */
+export const UPGRADE_DEFECTS = {
+  /** A leader writes the new format at once, whoever else is there. */
+  'format-too-soon': 'U2',
+  /** A leader writes what the format before does not have, as that format. */
+  'unknown-in-old-format': 'U1',
+} as const;
+export type Defect = keyof typeof DEFECTS | keyof typeof UPGRADE_DEFECTS | 'none';
 
 export const faultyLedger = (ledger: LedgerPort, defect: Defect, clock: ProcessClock): LedgerPort => {
   if (defect === 'purge-too-far')
@@ -39,7 +48,20 @@ export const faultyLedger = (ledger: LedgerPort, defect: Defect, clock: ProcessC
         return new Promise((resolve) => clock.after(0, () => resolve({ kind: 'stored', seq })));
       },
     });
+  if (defect === 'format-too-soon' || defect === 'unknown-in-old-format')
+    return Object.assign(Object.create(ledger) as LedgerPort, {
+      append: (bytes: Uint8Array, ...rest: readonly [string, Fence]) =>
+        ledger.append(rewritten(bytes, defect), ...rest),
+    });
   return ledger;
+};
+
+/** A commit of format 1 as a leader with that defect writes it. */
+const rewritten = (bytes: Uint8Array, defect: 'format-too-soon' | 'unknown-in-old-format'): Uint8Array => {
+  const commit = decodeCommit(bytes);
+  if (!commit.ok || commit.value.v === LEDGER_FORMAT) return bytes;
+  if (defect === 'format-too-soon') return encodeCommit({ ...commit.value, v: LEDGER_FORMAT });
+  return Buffer.from(Buffer.from(bytes).toString().replaceAll('"handed_back"', '"retry"'));
 };
 
 export const faultyOutcomes = (outcomes: OutcomePort, defect: Defect, prng: Prng): OutcomePort =>

@@ -1,11 +1,13 @@
 /** Which faults struck where over many histories, as a table. */
 import { FAULT_KINDS, type FaultBook, type FaultKind, type FaultTable } from '@zerofleet/testkit';
-import { FAULT_TABLE } from './fault-table.js';
-
-const CELLS: FaultTable = FAULT_TABLE;
 
 export class FaultHits {
+  private readonly table: FaultTable;
   private readonly hits = new Map<string, number>();
+
+  constructor(table: FaultTable) {
+    this.table = table;
+  }
 
   add(book: FaultBook): void {
     for (const [place, kinds] of book.hits)
@@ -15,16 +17,19 @@ export class FaultHits {
       }
   }
 
-  /** Cells that are possible and were never hit. */
-  get empty(): string[] {
-    return cells().filter((cell) => !this.hits.has(cell));
+  /** Cells of `table` that were never hit. */
+  emptyOf(table: FaultTable): string[] {
+    return cellsOf(table).filter((cell) => !this.hits.has(cell));
   }
 
   /** A row for each place, a column for each kind; a dot where a fault is not possible. */
   toString(): string {
-    const kinds = FAULT_KINDS.filter((kind) => Object.values(CELLS).some((of) => kind in of));
+    const kinds = FAULT_KINDS.filter((kind) => Object.values(this.table).some((of) => kind in of));
     const head = ['', ...kinds];
-    const rows = Object.keys(CELLS).map((place) => [place, ...kinds.map((kind) => this.cell(place, kind))]);
+    const rows = Object.keys(this.table).map((place) => [
+      place,
+      ...kinds.map((kind) => this.cell(place, kind)),
+    ]);
     const widths = head.map((_, n) => Math.max(...[head, ...rows].map((row) => row[n]?.length ?? 0)));
     const line = (row: readonly string[]): string =>
       row
@@ -34,10 +39,10 @@ export class FaultHits {
   }
 
   private cell(place: string, kind: FaultKind): string {
-    if (CELLS[place]?.[kind] === undefined) return '.';
+    if (this.table[place]?.[kind] === undefined) return '.';
     return String(this.hits.get(`${place} ${kind}`) ?? 0);
   }
 }
 
-const cells = (): string[] =>
-  Object.entries(CELLS).flatMap(([place, kinds]) => Object.keys(kinds).map((kind) => `${place} ${kind}`));
+const cellsOf = (table: FaultTable): string[] =>
+  Object.entries(table).flatMap(([place, kinds]) => Object.keys(kinds).map((kind) => `${place} ${kind}`));

@@ -30,3 +30,10 @@ export const FAULT_TABLE = {
   worker: { killed: 0, paused: 0 },
   index: { flushed: 0 },
 } as const satisfies FaultTable;
+
+/** What is possible besides while a fleet is updated. */
+export const UPGRADE_FAULTS = {
+  'line.probe': { lost: 20, unanswered: 20, late: 20, doubled: 20 },
+  'release before': { killed: 0, paused: 0, 'cut off': 0, replaced: 0, jumped: 0 },
+} as const satisfies FaultTable;
+export const UPGRADE_FAULT_TABLE = { ...FAULT_TABLE, ...UPGRADE_FAULTS } as const satisfies FaultTable;

@@ -28,6 +28,19 @@ export interface Order {
   readonly key: string | undefined;
 }
 
+/** An order of what every release knows: no time, no deadline, no retries, no key. */
+export const drawPlainOrder = (prng: Prng): Order => ({
+  tenant: prng.pick(TENANTS),
+  submit: { tool: TOOL.name, arguments: drawArguments(prng), maxAttempts: prng.pick([1, 2, 3, 5]) },
+  key: undefined,
+});
+
+/** A text that is now and then too big to stand in the ledger. */
+const drawArguments = (prng: Prng): { readonly text: string } => {
+  const isBig = prng.chance(1, 25);
+  return { text: prng.uuid().repeat(isBig ? 500 : prng.between(1, 10)) };
+};
+
 /** An order drawn by the seed: most jobs are due now, some later, a few far ahead; some have a deadline, retries, a key, a big payload. */
 export const drawOrder = (prng: Prng): Order => {
   const due = prng.between(1, 10);

@@ -1,4 +1,5 @@
 /** Faults that are no message's: processes die, sleep, are cut off or replaced, clocks jump, the index is lost, the ledger is full. */
+import { OldNode } from './old-node.js';
 import type { ReplicaNode } from './replica-node.js';
 import type { World } from './world.js';
 
@@ -20,10 +21,10 @@ export class Mischief {
 
   end(): void {
     this.over = true;
-    const { nodes, workers, log } = this.world;
+    const { replicas, workers, log } = this.world;
     log.maxBytes = Infinity;
     for (const { clock } of workers) clock.wake();
-    for (const node of nodes) {
+    for (const node of replicas) {
       node.setOnline(true);
       node.process.setRight();
       node.process.wake();
@@ -49,7 +50,7 @@ export class Mischief {
     if (this.over) return;
     const leader = this.world.leader();
     if (leader === undefined) return this.later(300, 600, () => this.loseLeader());
-    this.world.book.strike('leader', 'killed');
+    this.world.book.strike(placeOf(leader, 'leader'), 'killed');
     leader.kill(this.world.prng.between(50, 2_000));
   }
 
@@ -63,7 +64,7 @@ export class Mischief {
     }
     if (draw === 4) return this.fillLedger();
     const leader = this.world.leader();
-    const standbys = this.world.nodes.filter((one) => one.process.alive && !one.leads);
+    const standbys = this.world.replicas.filter((one) => one.process.alive && !one.leads);
     if (draw <= 7 && leader !== undefined) this.strikeReplica(leader, 'leader');
     else if (standbys.length > 0) this.strikeReplica(prng.pick(standbys), 'standby');
   }
@@ -89,13 +90,13 @@ export class Mischief {
     });
   }
 
-  private strikeReplica(node: ReplicaNode, place: 'leader' | 'standby'): void {
+  private strikeReplica(node: ReplicaNode | OldNode, role: 'leader' | 'standby'): void {
     const { prng, book } = this.world;
     const { process } = node;
     if (!process.awake) return;
     const kind = prng.pick(['killed', 'paused', 'paused', 'cut off', 'jumped', 'replaced'] as const);
-    if (kind === 'replaced' && place === 'standby') return;
-    if (kind !== 'replaced') book.strike(place, kind);
+    if (kind === 'replaced' && role === 'standby') return;
+    book.strike(placeOf(node, role), kind);
     switch (kind) {
       case 'killed':
         return node.kill(prng.between(50, 2_000));
@@ -110,8 +111,11 @@ export class Mischief {
       case 'jumped':
         return process.jump(prng.between(-JUMP_MS, JUMP_MS));
       case 'replaced':
-        book.strike('leader', kind);
         return node.replace();
     }
   }
 }
+
+type Place = 'leader' | 'standby' | 'release before';
+const placeOf = (node: ReplicaNode | OldNode, role: 'leader' | 'standby'): Place =>
+  node instanceof OldNode ? 'release before' : role;

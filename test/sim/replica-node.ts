@@ -1,24 +1,18 @@
 /** A coordinator process of the simulation: one life of a replica after the other, as the shard service runs them. */
 import { JobFeed, Replica, type Engine, type UpkeepLimits } from '@zerofleet/coordinator';
+import { LEDGER_FORMAT, type LedgerFormat } from '@zerofleet/protocol';
 import { silentLogger } from '@zerofleet/runtime';
-import {
-  MemoryBlobs,
-  MemoryLedger,
-  MemoryLine,
-  MemoryOutcomes,
-  MemoryTimers,
-  ProcessClock,
-} from '@zerofleet/testkit';
+import { MemoryBlobs, MemoryLedger, MemoryLine, MemoryTimers, ProcessClock } from '@zerofleet/testkit';
 import { faultyLedger, faultyOutcomes, faultyWorkers } from './defects.js';
 import { CATALOG } from './jobs.js';
 import type { World } from './world.js';
 
 /** Jobs that may be queued in the simulated shard. */
 export const QUEUED_MAX = 60;
-const WORKER_SILENCE_MS = 4_000;
+export const WORKER_SILENCE_MS = 4_000;
 const LIFE_PAUSE_MS = 500;
 /** Small enough that jobs are carried, parked and purged all the time. */
-const UPKEEP: UpkeepLimits = {
+export const UPKEEP: UpkeepLimits = {
   logFactor: 1.5,
   logSlackBytes: 2_000,
   carryShare: 0.5,
@@ -38,6 +32,8 @@ export class ReplicaNode {
   line: MemoryLine;
   replica: Replica | undefined;
   engine: Engine | undefined;
+  /** The newest ledger format that this life may write. */
+  hold: LedgerFormat = LEDGER_FORMAT;
   private readonly world: World;
   private lives = 0;
 
@@ -46,6 +42,14 @@ export class ReplicaNode {
     this.name = name;
     this.process = new ProcessClock(world.clock);
     this.line = new MemoryLine(world.exchange, this.process, world.wire);
+    this.process.kill();
+  }
+
+  /** Starts a process. */
+  start(): void {
+    this.process = new ProcessClock(this.world.clock);
+    this.feed = new JobFeed();
+    this.line = new MemoryLine(this.world.exchange, this.process, this.world.wire);
     this.live();
   }
 
@@ -63,12 +67,7 @@ export class ReplicaNode {
     this.process.kill();
     this.engine = undefined;
     this.replica = undefined;
-    this.world.clock.after(pauseMs, () => {
-      this.process = new ProcessClock(this.world.clock);
-      this.feed = new JobFeed();
-      this.line = new MemoryLine(this.world.exchange, this.process, this.world.wire);
-      this.live();
-    });
+    this.world.clock.after(pauseMs, () => this.start());
   }
 
   /** The process is told to stop, and another is started in its place. */
@@ -89,12 +88,13 @@ export class ReplicaNode {
     const { world, process, line } = this;
     const { prng, wire, book, defect } = world;
     this.lives += 1;
+    this.hold = world.upgrade?.holdOf(this) ?? LEDGER_FORMAT;
     const ledger = new MemoryLedger(world.log, process, prng, () => book);
     const replica = new Replica({
       ledger: faultyLedger(ledger, defect, process),
       timers: new MemoryTimers(world.pages, process, wire, book),
       workers: faultyWorkers(world.workerPort(process), defect, prng),
-      outcomes: faultyOutcomes(new MemoryOutcomes(world.outcomes, process, wire), defect, prng),
+      outcomes: faultyOutcomes(world.outcomesOf(process), defect, prng),
       line,
       clock: process,
       log: silentLogger(),
@@ -106,7 +106,7 @@ export class ReplicaNode {
       commitWindow: 3,
       workerSilenceMs: WORKER_SILENCE_MS,
       upkeep: UPKEEP,
-      formatHold: 2,
+      formatHold: this.hold,
       isConnected: () => process.online,
       feed: this.feed,
       onLeading: (engine) => {

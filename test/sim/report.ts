@@ -1,6 +1,8 @@
 /** Runs histories, checks each, and prints what they came to: seeds, events, faults by place. */
 import { expect } from 'vitest';
 import { FaultHits } from './fault-hits.js';
+import { FAULT_TABLE, UPGRADE_FAULT_TABLE, UPGRADE_FAULTS } from './fault-table.js';
+import type { UpgradeKind } from './upgrade.js';
 import { World } from './world.js';
 
 /** What every history must hold. */
@@ -28,24 +30,47 @@ const MUST_HAPPEN = [
   'told: found',
   'told: heard',
 ];
+/** The same of histories in which a fleet is updated. */
+const MUST_HAPPEN_IN_UPGRADES = [
+  'new after before, with live jobs',
+  'before after new, with live jobs',
+  'raised, with live jobs',
+  'format 1',
+  'format 2',
+  'format 2 met by before',
+  'carried',
+  'parked',
+  'requeued: worker_lost',
+  'requeued: handed_back',
+  'requeued: retry',
+  'finished: succeeded',
+  'finished: cancelled',
+  'refused: upgrading',
+  'told: accepted',
+  'told: heard',
+];
 
 export class Report {
   private readonly title: string;
-  private readonly hits = new FaultHits();
+  private readonly upgrades: boolean;
+  private readonly hits: FaultHits;
   private readonly happened = new Map<string, number>();
   private histories = 0;
   private events = 0;
   private faults = 0;
   private leaderChanges = 0;
 
-  constructor(title: string) {
+  /** `upgrades`: of histories in which a fleet is updated, which must show other things. */
+  constructor(title: string, upgrades = false) {
     this.title = title;
+    this.upgrades = upgrades;
+    this.hits = new FaultHits(upgrades ? UPGRADE_FAULT_TABLE : FAULT_TABLE);
   }
 
   /** Runs one history and expects it to be right. */
-  async check(seed: number): Promise<void> {
-    const world = new World(seed);
-    expect(await world.run(), `seed ${seed}`).toEqual([]);
+  async check(seed: number, upgrade?: UpgradeKind): Promise<void> {
+    const world = new World(seed, { upgrade });
+    expect(await world.run(), `seed ${seed} ${upgrade ?? ''}`).toEqual([]);
     expect(world.steps, `seed ${seed}: events`).toBeGreaterThanOrEqual(EVENTS_MIN);
     expect(world.book.total, `seed ${seed}: faults`).toBeGreaterThanOrEqual(FAULTS_MIN);
     expect(world.leaderChanges, `seed ${seed}: leader changes`).toBeGreaterThanOrEqual(LEADER_CHANGES_MIN);
@@ -65,7 +90,8 @@ export class Report {
       `\n${this.title}: ${this.histories} histories, ${this.events} events, ${this.faults} faults, ` +
         `${this.leaderChanges} leader changes\n${this.hits.toString()}\n${happened.join(', ')}\n`,
     );
-    expect(this.hits.empty).toEqual([]);
-    expect(MUST_HAPPEN.filter((what) => !this.happened.has(what))).toEqual([]);
+    expect(this.hits.emptyOf(this.upgrades ? UPGRADE_FAULTS : FAULT_TABLE)).toEqual([]);
+    const mustHappen = this.upgrades ? MUST_HAPPEN_IN_UPGRADES : MUST_HAPPEN;
+    expect(mustHappen.filter((what) => !this.happened.has(what))).toEqual([]);
   }
 }

@@ -11,7 +11,8 @@ import {
   type LeaderReply,
   type SubmitReply,
 } from '@zerofleet/protocol';
-import { CATALOG, drawOrder, TENANTS, type Order } from './jobs.js';
+import { CATALOG, drawOrder, drawPlainOrder, TENANTS, type Order } from './jobs.js';
+import { OldNode } from './old-node.js';
 import type { ReplicaNode } from './replica-node.js';
 import type { World } from './world.js';
 
@@ -57,13 +58,23 @@ export class Tenants {
     return wrong;
   }
 
+  /** Where to submit: what every release knows may go to a leader of the one before, too. */
+  private gatewayFor({ key, submit }: Order): ReplicaNode | OldNode | undefined {
+    const { upgrade, prng } = this.world;
+    const isPlain = key === undefined && submit.delayMs === undefined && submit.deadlineMs === undefined;
+    const before = upgrade?.before;
+    if (before?.leads === true && isPlain && submit.retry === undefined && prng.chance(1, 2)) return before;
+    return this.gateway();
+  }
+
   private gateway(): ReplicaNode | undefined {
     const up = this.world.nodes.filter((node) => node.process.alive && node.replica !== undefined);
     return up.length === 0 ? undefined : this.world.prng.pick(up);
   }
 
   private begin(): void {
-    const order = drawOrder(this.world.prng);
+    const { prng, upgrade } = this.world;
+    const order = upgrade !== undefined && prng.chance(2, 3) ? drawPlainOrder(prng) : drawOrder(prng);
     this.open += 1;
     void this.submit(order, 0).then(() => {
       this.open -= 1;
@@ -73,7 +84,7 @@ export class Tenants {
   /** Submits, and with a key again as long as nobody knows. */
   private async submit(order: Order, tries: number): Promise<void> {
     const { prng } = this.world;
-    const reply = await this.submitAt(this.gateway(), order);
+    const reply = await this.submitAt(this.gatewayFor(order), order);
     if (reply.kind === 'accepted' || reply.kind === 'replayed') {
       this.hear(order, reply.job);
       if (prng.chance(1, 8)) this.cancelLater(order.tenant, reply.job.envelope.id);
@@ -81,7 +92,10 @@ export class Tenants {
       return;
     }
     const isFinal = reply.kind === 'refused' && reply.why === 'idempotency_conflict';
-    if (order.key === undefined || isFinal || tries >= REPEATS_MAX) return;
+    // What was refused is surely not taken, so that it may be tried elsewhere even without a key.
+    const mayRepeat =
+      order.key !== undefined || (this.world.upgrade !== undefined && reply.kind === 'refused');
+    if (!mayRepeat || isFinal || tries >= REPEATS_MAX) return;
     await this.pause(prng.between(1, REPEAT_MS));
     await this.submit(order, tries + 1);
   }
@@ -114,11 +128,13 @@ export class Tenants {
   private cancelLater(tenant: TenantId, id: JobId): void {
     const { prng, clock } = this.world;
     clock.after(prng.between(0, 3_000), () => {
-      const node = this.gateway();
+      const before = this.world.upgrade?.before;
+      const node = before?.leads === true ? before : this.gateway();
       if (node === undefined) return;
       node.process.deliver(() => {
         if (node.engine !== undefined) void node.engine.cancel(tenant, id);
-        else void node.line.call({ v: 1, kind: 'cancel', tenant, id }, CALL_TIMEOUT_MS);
+        else if (!(node instanceof OldNode))
+          void node.line.call({ v: 1, kind: 'cancel', tenant, id }, CALL_TIMEOUT_MS);
       });
     });
   }
@@ -150,23 +166,29 @@ export class Tenants {
   }
 
   /** Submits through `node`, as its gateway does: admitted there, then handed to the leader. */
-  private async submitAt(node: ReplicaNode | undefined, order: Order): Promise<SubmitReply> {
+  private async submitAt(node: ReplicaNode | OldNode | undefined, order: Order): Promise<SubmitReply> {
     if (node === undefined) return { kind: 'refused', why: 'no_leader' };
     const id = this.world.prng.uuid(7) as JobId;
     const reply = await this.at<SubmitReply>(node, { kind: 'unknown', id }, () => this.hand(node, order, id));
     this.world.note(`submit ${id} ${reply.kind}${reply.kind === 'refused' ? ` ${reply.why}` : ''}`);
     if (reply.kind === 'accepted' || reply.kind === 'replayed')
       this.world.auditor.onTold(reply.job, reply.kind);
+    if (reply.kind === 'refused') this.world.auditor.count(`refused: ${reply.why}`);
     return reply;
   }
 
-  private async hand(node: ReplicaNode, { tenant, submit, key }: Order, id: JobId): Promise<SubmitReply> {
+  private async hand(
+    node: ReplicaNode | OldNode,
+    { tenant, submit, key }: Order,
+    id: JobId,
+  ): Promise<SubmitReply> {
     const { process: clock, blobs } = node;
     const options = { catalog: CATALOG, clock, newJobId: () => id, decision: DECISION, blobs: () => blobs };
     const admitted = await admit(options, tenant, submit, key);
     if (admitted.kind === 'refused') return { kind: 'refused', why: admitted.refusal.code };
     const { envelope } = admitted;
     if (node.engine !== undefined) return node.engine.submit(envelope);
+    if (node instanceof OldNode) return { kind: 'refused', why: 'no_leader' };
     const answer = await node.line.call({ v: 1, kind: 'submit', jobs: [envelope] }, CALL_TIMEOUT_MS);
     if (answer === 'nobody') return { kind: 'refused', why: 'no_leader' };
     const [reply] = typeof answer === 'object' && answer.kind === 'submit' ? answer.replies : [];
@@ -174,7 +196,7 @@ export class Tenants {
   }
 
   /** What `act` comes to in the process of `node`; `otherwise` when that dies or sleeps too long. */
-  private at<T>(node: ReplicaNode, otherwise: T, act: () => Promise<T>): Promise<T> {
+  private at<T>(node: ReplicaNode | OldNode, otherwise: T, act: () => Promise<T>): Promise<T> {
     return new Promise((resolve) => {
       const { process } = node;
       const cancel = this.world.clock.after(4 * CALL_TIMEOUT_MS, () => resolve(otherwise));

@@ -4,7 +4,7 @@
  * must end.
  */
 import type { Attempt, BootId, JobId, WorkerId } from '@zerofleet/model';
-import type { WorkerPort } from '@zerofleet/coordinator';
+import type { OutcomePort, WorkerPort } from '@zerofleet/coordinator';
 import type { Done, DoneReply } from '@zerofleet/protocol';
 import {
   FaultBook,
@@ -12,22 +12,25 @@ import {
   MemoryOutcomeStore,
   MemoryPages,
   MemoryBlobs,
+  MemoryOutcomes,
   ModelWorker,
   Prng,
   VirtualClock,
   Wire,
-  type Exchange,
+  newExchange,
   type LeaderLine,
   type ProcessClock,
 } from '@zerofleet/testkit';
 import { Auditor, SLOTS } from './auditor.js';
 import type { Defect } from './defects.js';
-import { FAULT_TABLE } from './fault-table.js';
+import { FAULT_TABLE, UPGRADE_FAULT_TABLE } from './fault-table.js';
 import { TOOL } from './jobs.js';
 import { Mischief } from './mischief.js';
 import { PurgeLaw } from './purge-law.js';
+import type { OldNode } from './old-node.js';
 import { ReplicaNode } from './replica-node.js';
 import { Tenants } from './tenants.js';
+import { Upgrade, type UpgradeKind } from './upgrade.js';
 
 const REPLICAS = 3;
 const WORKERS = 3;
@@ -41,6 +44,13 @@ const REQUEST_TIMEOUT_MS = 500;
 /** So long after a stall a worker may still be called lost for it, in ms. */
 const STALL_SEEN_MS = 10_000;
 
+/** What kind of history it is; by default one of this release alone, with faults. */
+export interface WorldOptions {
+  readonly defect?: Defect;
+  readonly stormy?: boolean;
+  readonly upgrade?: UpgradeKind | undefined;
+}
+
 export class World {
   readonly seed: number;
   readonly defect: Defect;
@@ -51,7 +61,7 @@ export class World {
   readonly log = new MemoryLog();
   readonly pages = new MemoryPages();
   readonly outcomes = new MemoryOutcomeStore(this.clock);
-  readonly exchange: Exchange = new Map();
+  readonly exchange = newExchange();
   /** Blobs by name. */
   readonly shelf = new Map<string, Uint8Array>();
   /** Attempts that their worker said are lost. */
@@ -59,6 +69,8 @@ export class World {
   readonly auditor = new Auditor(this.outcomes, (...attempt) => this.mayBeLost(...attempt));
   readonly tenants: Tenants;
   readonly nodes: ReplicaNode[] = [];
+  /** Undefined where every replica is of this release, and free to write its format. */
+  readonly upgrade: Upgrade | undefined;
   readonly workers: ModelWorker[] = [];
   readonly trace: string[] = [];
   /** Steps of the clock. */
@@ -67,18 +79,22 @@ export class World {
   private lawDue = false;
   private readonly stormy: boolean;
 
-  constructor(seed: number, options: { readonly defect?: Defect; readonly stormy?: boolean } = {}) {
+  constructor(seed: number, options: WorldOptions = {}) {
     this.seed = seed;
     this.defect = options.defect ?? 'none';
     this.stormy = options.stormy ?? true;
     this.prng = new Prng(seed);
-    this.book = new FaultBook(FAULT_TABLE, this.prng, (place, kind) => this.note(`fault ${place} ${kind}`));
+    const table = options.upgrade === undefined ? FAULT_TABLE : UPGRADE_FAULT_TABLE;
+    this.book = new FaultBook(table, this.prng, (place, kind) => this.note(`fault ${place} ${kind}`));
     if (!this.stormy) this.book.end();
     this.wire = new Wire(this.clock, this.prng, () => this.book);
     this.plantDefect();
     this.listen();
     this.tenants = new Tenants(this);
+    this.upgrade = options.upgrade && new Upgrade(this, options.upgrade);
     for (let n = 1; n <= REPLICAS; n += 1) this.nodes.push(new ReplicaNode(this, `c${n}`));
+    if (this.upgrade === undefined) for (const node of this.nodes) node.start();
+    else this.upgrade.begin(this.nodes);
     for (let n = 1; n <= WORKERS; n += 1) this.workers.push(this.newWorker(`w${n}` as WorkerId));
   }
 
@@ -101,9 +117,15 @@ export class World {
     return this.auditor.epochs - 1;
   }
 
+  /** Every replica, of whichever release. */
+  get replicas(): readonly (ReplicaNode | OldNode)[] {
+    const before = this.upgrade?.before;
+    return before === undefined ? this.nodes : [...this.nodes, before];
+  }
+
   /** The newest leader there is. */
-  leader(): ReplicaNode | undefined {
-    const leaders = this.nodes.filter((node) => node.leads);
+  leader(): ReplicaNode | OldNode | undefined {
+    const leaders = this.replicas.filter((node) => node.leads);
     return leaders.sort((a, b) => (b.engine?.epoch ?? 0) - (a.engine?.epoch ?? 0))[0];
   }
 
@@ -123,13 +145,18 @@ export class World {
 
   private async calm(): Promise<void> {
     if (this.auditor.failures.length > 0) return;
-    const quiet = (): boolean => this.tenants.open === 0 && this.auditor.isDone && this.outcomes.isIndexed;
+    const quiet = (): boolean =>
+      this.tenants.open === 0 &&
+      this.auditor.isDone &&
+      this.outcomes.isIndexed &&
+      this.upgrade?.isOver !== false;
     const ended = await this.advance(CALM_MS_MAX, quiet);
     if (this.auditor.failures.length > 0) return;
     if (!ended) this.auditor.fail(`unfinished after ${CALM_MS_MAX} ms of calm`);
     await this.advance(HEAL_MS, () => false);
     if (this.auditor.failures.length > 0) return;
     this.auditor.close();
+    this.upgrade?.close();
     this.checkHealed();
     this.checkLaw();
     if (this.auditor.failures.length > 0) return;
@@ -162,10 +189,15 @@ export class World {
     return stalled || this.saidLost.has(`${id}/${attempt}`);
   }
 
-  /** I6: nothing holds room any more, in the leader's eyes or at a worker. */
+  /** One leads and the others follow; I6: nothing holds room any more, in the leader's eyes or at a worker. */
   private checkHealed(): void {
-    const leaders = this.nodes.filter((node) => node.leads);
+    const leaders = this.replicas.filter((node) => node.leads);
     if (leaders.length !== 1) this.auditor.fail(`${leaders.length} replicas lead at the end`);
+    for (const { name, leads, replica } of this.nodes)
+      if (!leads && replica?.foldedTo !== this.log.lastSeq)
+        this.auditor.fail(
+          `${name} follows up to ${replica?.foldedTo}, the ledger ends at ${this.log.lastSeq}`,
+        );
     const whole = SLOTS * TOOL.pool.resources.cpuMilli;
     const view = leaders[0]?.engine?.fleetView().workers ?? [];
     const free = view.map(({ freeCpuMilli }) => freeCpuMilli).join(' ');
@@ -191,6 +223,7 @@ export class World {
   private listen(): void {
     this.log.onStored = (seq, bytes, by) => {
       this.auditor.onStored(seq, bytes, by);
+      this.upgrade?.onStored(seq, bytes, by);
       const commit = this.auditor.commits.at(-1);
       this.note(
         `stored ${seq} ${commit?.epoch}/${commit?.batch} ${commit?.events.map(({ kind }) => kind).join(' ')}`,
@@ -205,6 +238,12 @@ export class World {
       this.lawDue = true;
     };
     this.outcomes.onProject = (batch) => this.auditor.onProject(batch);
+  }
+
+  /** The outcomes as `process` reaches them. */
+  outcomesOf(process: ProcessClock): OutcomePort {
+    const outcomes = new MemoryOutcomes(this.outcomes, process, this.wire);
+    return this.upgrade?.outcomesOf(outcomes) ?? outcomes;
   }
 
   /** The workers as `process` reaches them. */
@@ -237,7 +276,7 @@ export class World {
           this.defect === 'room-overstated'
             ? { ...message, room: { cpuMilli: 6_000, memoryMiB: 8_192 } }
             : message;
-        for (const node of this.nodes)
+        for (const node of this.replicas)
           this.wire.send('worker.ready', worker.clock, node.process, () => node.engine?.ready(told));
       },
       done: (message) => this.done(worker.clock, message),
@@ -263,7 +302,7 @@ export class World {
   private done(from: ProcessClock, message: Done): Promise<DoneReply | undefined> {
     for (const { id, attempt, end } of message.ends)
       if (end.kind === 'lost') this.saidLost.add(`${id}/${attempt}`);
-    const leaders = this.nodes.filter((node) => node.leads);
+    const leaders = this.replicas.filter((node) => node.leads);
     const ask = (at: ProcessClock): Promise<DoneReply> => {
       const engine = leaders.find(({ process }) => process === at)?.engine;
       if (engine === undefined) return new Promise(() => undefined);
