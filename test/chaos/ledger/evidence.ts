@@ -61,11 +61,12 @@ const textOf = (value: unknown): string | undefined => {
 
 /** As the stream holds them, without the project's own decoder: one that hides a fault must not hide it here too. */
 interface StoredOutcome {
-  readonly job: { readonly id: string };
   readonly outcome: { readonly kind: string; readonly report?: { readonly value: unknown } | null };
 }
+/** Format 1 is a message a job, with the job whole; format 2 all of a commit, where each has its own id. */
 type StoredOutcomes = { readonly ledgerSeq: number } & (
-  StoredOutcome | { readonly outcomes: readonly StoredOutcome[] }
+  | (StoredOutcome & { readonly job: { readonly id: string } })
+  | { readonly outcomes: readonly (StoredOutcome & { readonly id: string })[] }
 );
 
 /** The stream follows the ledger: it is read again until it holds enough, or has stopped growing. */
@@ -91,8 +92,8 @@ const readOutcomes = async (connection: NatsConnection, stream: string): Promise
   await readStream(connection, stream, (data) => {
     const stored = JSON.parse(Buffer.from(data).toString('utf8')) as StoredOutcomes;
     const { ledgerSeq } = stored;
-    const all = 'outcomes' in stored ? stored.outcomes : [stored];
-    const outcomes = all.map(({ job: { id }, outcome: { kind, report } }) => {
+    const all = 'outcomes' in stored ? stored.outcomes : [{ id: stored.job.id, outcome: stored.outcome }];
+    const outcomes = all.map(({ id, outcome: { kind, report } }) => {
       return { id, ledgerSeq, kind, text: textOf(report?.value) };
     });
     seen.set('outcomes' in stored ? `${ledgerSeq}` : `${ledgerSeq}/${outcomes[0]?.id ?? ''}`, outcomes);
