@@ -65,6 +65,16 @@ export default defineConfig({
           hookTimeout: 120_000,
         },
       },
+      // The same, with a build of the release before from the repository's history.
+      {
+        test: {
+          name: 'upgrade',
+          include: ['test/upgrade/*.test.ts'],
+          fileParallelism: false,
+          testTimeout: 600_000,
+          hookTimeout: 300_000,
+        },
+      },
       // On disks of its own, with no Swarm: against what was built too.
       {
         test: {

@@ -29,3 +29,4 @@ export {
 export { coldLatencies, median, warmLatencies } from './samples/latency.js';
 export { hashOfKey, newApiKey, tenantEntry, tenantsFile, type TenantKey } from './keys.js';
 export { ROOT } from './paths.js';
+export { fixedPort } from './ports.js';
