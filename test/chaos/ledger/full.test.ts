@@ -64,7 +64,11 @@ describe('a full ledger', () => {
   });
 
   it('makes room from jobs that are due far ahead, and loses none of them', async () => {
-    const { ids } = await fill({ delayMs: 30 * DAY_MS });
+    // What the jobs before left behind is purged by and by.
+    const { ids } = await eventually('a ledger with room', async () => {
+      const filled = await fill({ delayMs: 30 * DAY_MS });
+      return filled.ids.length > 0 ? filled : undefined;
+    });
     await acceptsAgain();
     const part = lab.coordinators[0]?.part;
     const killed = part?.pid;
