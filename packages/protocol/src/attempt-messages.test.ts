@@ -134,13 +134,21 @@ describe('ends', () => {
     );
   });
 
+  it('are all told again where the leader knows no messages of many', () => {
+    const reply = parseDoneReply(encodeDoneReply({ retry: [0] }, 1), 3);
+    expect(reply).toEqual({ ok: true, value: { retry: [0, 1, 2] } });
+  });
+
   it('are confirmed but for those to tell again', () => {
     for (const retry of [[], [0], [3, 1]])
-      expect(parseDoneReply(encodeDoneReply({ retry }, 2))).toEqual({ ok: true, value: { retry } });
-    expect(parseDoneReply(encodeDoneReply({ retry: [] }, 1))).toEqual({ ok: true, value: { retry: [] } });
-    expect(parseDoneReply(encodeDoneReply({ retry: [0] }, 1))).toEqual({ ok: true, value: { retry: [0] } });
+      expect(parseDoneReply(encodeDoneReply({ retry }, 2), 4)).toEqual({ ok: true, value: { retry } });
+    expect(parseDoneReply(encodeDoneReply({ retry: [] }, 1), 1)).toEqual({ ok: true, value: { retry: [] } });
+    expect(parseDoneReply(encodeDoneReply({ retry: [0] }, 1), 1)).toEqual({
+      ok: true,
+      value: { retry: [0] },
+    });
     for (const bad of ['', '{}', '{"v":2}', '{"v":1,"kind":"taken"}', '{"v":3,"retry":[]}'])
-      expect(parseDoneReply(Buffer.from(bad)).ok).toBe(false);
+      expect(parseDoneReply(Buffer.from(bad), 1).ok).toBe(false);
   });
 });
 

@@ -95,12 +95,16 @@ export const encodeDoneReply = ({ retry }: DoneReply, form: WireForm): Uint8Arra
   return retry.length === 0 ? REPLIES.confirmed2 : encodeJson({ v: 2, retry });
 };
 
-/** A reply to either form, or why it cannot be read: then nothing was confirmed. */
-export const parseDoneReply = (bytes: Uint8Array): Parsed<DoneReply> => {
+/**
+ * A reply to a message of `ends` ends, or why it cannot be read: then nothing was confirmed. A leader that does not know form 2
+ * answers it with a `retry` of form 1, which is about all of it.
+ */
+export const parseDoneReply = (bytes: Uint8Array, ends: number): Parsed<DoneReply> => {
   const parsed = parseJson(bytes);
   if (!parsed.ok) return parsed;
   const { value } = parsed;
   if (reply2.Check(value)) return { ok: true, value: { retry: value.retry } };
   if (!reply1.Check(value)) return { ok: false, reason: reasonOf(reply2, value) };
-  return { ok: true, value: { retry: value.kind === 'confirmed' ? [] : [0] } };
+  const all = Array.from({ length: ends }, (_, place) => place);
+  return { ok: true, value: { retry: value.kind === 'confirmed' ? all.slice(1) : all } };
 };

@@ -232,7 +232,7 @@ export class NoopWorker implements Service {
     const token = subject.slice(this.inbox.length + 1);
     const batch = this.reporting.get(token);
     if (batch === undefined) return;
-    const reply = parseDoneReply(data);
+    const reply = parseDoneReply(data, batch.length);
     const retry = reply.ok ? reply.value.retry : [...batch.keys()];
     if (retry.length === 0) this.reporting.delete(token);
     const dueMs = this.options.clock.nowMs() + REPEAT_MS.retry;

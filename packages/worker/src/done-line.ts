@@ -100,7 +100,7 @@ export class DoneLine {
     const { connection, names, worker, boot } = this.options;
     const [message] = encodeDone({ epoch: this.epoch, worker, boot, ends }, this.form);
     const answer = await connection.request(names.done, message, { timeout: DONE_TIMEOUT_MS });
-    const reply = parseDoneReply(answer.data);
+    const reply = parseDoneReply(answer.data, ends.length);
     if (!reply.ok) throw new Error(`malformed reply to done: ${reply.reason}`);
     return reply.value.retry;
   }
