@@ -7,6 +7,8 @@
  *     the margin is for one that tried to lead just before it went. From then on nothing is written in format 1.
  * U3  Once the old one is gone and nobody is held, the ledger goes on in format 2. If that release comes back then, it finds
  *     that it cannot read the ledger, and leads never again.
+ * U4  Before its reign lasted long enough to raise the format, a replica of this release purges nothing that is younger than
+ *     10 s: the old one does not see a gap while it stands for election.
  */
 import { SETTLE_MS, type OutcomePort } from '@zerofleet/coordinator';
 import {
@@ -20,7 +22,7 @@ import {
 import type { ProcessClock } from '@zerofleet/testkit';
 import { readCommitOne, readOutcomeOne } from '../upgrade/format-one/reader.js';
 import { OldNode } from './old-node.js';
-import type { ReplicaNode } from './replica-node.js';
+import { UPKEEP, type ReplicaNode } from './replica-node.js';
 import type { World } from './world.js';
 
 /** What stands in the way of the new format: a replica that does not know it, or a setting. */
@@ -46,7 +48,10 @@ export class Upgrade {
   /** Replicas that are held to format 1, by name. */
   private readonly held = new Set<string>();
   private format: LedgerFormat | undefined;
+  /** When each message was stored, by sequence. */
+  private readonly storedMs: number[] = [];
   private lastElected: 'before' | 'new' | undefined;
+  private electedMs = 0;
   private isBack = false;
 
   constructor(world: World, kind: UpgradeKind) {
@@ -86,7 +91,8 @@ export class Upgrade {
 
   /** A message of the ledger was stored by `process`. */
   onStored(seq: number, bytes: Uint8Array, process: ProcessClock | undefined): void {
-    const { auditor } = this.world;
+    const { auditor, clock } = this.world;
+    this.storedMs[seq] = clock.nowMs();
     const commit = decodeCommit(bytes);
     if ((!commit.ok || commit.value.v === 1) && readCommitOne(bytes) === undefined)
       auditor.fail(`U1: the release before cannot read message ${seq}`);
@@ -98,6 +104,15 @@ export class Upgrade {
     if (v === LEDGER_FORMAT && this.format !== v) this.raised(seq, process);
     this.format = v;
     if (events.some(({ kind }) => kind === 'elected')) this.elected(process);
+  }
+
+  /** U4. */
+  onPurged(firstSeq: number, process: ProcessClock | undefined): void {
+    const { auditor, clock } = this.world;
+    const ageMs = clock.nowMs() - (this.storedMs[firstSeq - 1] ?? -Infinity);
+    const mayRaise = this.format !== 1 || clock.nowMs() - this.electedMs >= SETTLE_MS;
+    if (mayRaise || this.before?.process === process || ageMs >= UPKEEP.electionMs) return;
+    auditor.fail(`U4: message ${firstSeq - 1} was purged at an age of ${ageMs} ms`);
   }
 
   /** The outcomes stream, in which an outcome of format 1 is a message of its own: some may be stored, others not. */
@@ -132,6 +147,7 @@ export class Upgrade {
     const { before, world, lastElected } = this;
     const who = process !== undefined && before?.process === process ? 'before' : 'new';
     this.lastElected = who;
+    this.electedMs = world.clock.nowMs();
     if (lastElected === undefined || lastElected === who) return;
     const live = world.auditor.liveJobs > 0 ? ', with live jobs' : '';
     world.auditor.count(`${who} after ${lastElected}${live}`);

@@ -229,8 +229,9 @@ export class World {
         `stored ${seq} ${commit?.epoch}/${commit?.batch} ${commit?.events.map(({ kind }) => kind).join(' ')}`,
       );
     };
-    this.log.onPurged = () => {
+    this.log.onPurged = (by) => {
       this.note(`purged up to ${this.log.firstSeq}`);
+      this.upgrade?.onPurged(this.log.firstSeq, by);
       this.lawDue = true;
     };
     this.log.onFull = () => this.book.strike('ledger.append', 'full');

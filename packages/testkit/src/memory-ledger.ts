@@ -27,8 +27,8 @@ export class MemoryLog {
   fence: 'full' | 'sequence-only' | 'none' = 'full';
   /** Hears of every message once it is stored, and by which process. */
   onStored: (seq: number, bytes: Uint8Array, by: ProcessClock | undefined) => void = () => undefined;
-  /** Hears that messages were purged. */
-  onPurged: () => void = () => undefined;
+  /** Hears that messages were purged, and by which process. */
+  onPurged: (by: ProcessClock | undefined) => void = () => undefined;
   /** Hears that an append found no room. */
   onFull: () => void = () => undefined;
   readonly followers = new Set<() => void>();
@@ -68,11 +68,11 @@ export class MemoryLog {
     return seq < this.firstSeq ? undefined : this.history[seq - 1];
   }
 
-  purge(seq: number): void {
+  purge(seq: number, by?: ProcessClock): void {
     const before = this.firstSeq;
     for (; this.firstSeq < seq && this.firstSeq <= this.lastSeq; this.firstSeq += 1)
       this.bytes -= this.history[this.firstSeq - 1]?.byteLength ?? 0;
-    if (this.firstSeq !== before) this.onPurged();
+    if (this.firstSeq !== before) this.onPurged(by);
   }
 }
 
@@ -127,7 +127,7 @@ export class MemoryLedger implements LedgerPort {
   }
 
   purge(seq: number): Promise<void> {
-    return this.ask('purge', () => this.log.purge(seq));
+    return this.ask('purge', () => this.log.purge(seq, this.process));
   }
 
   usage(): Promise<{ bytes: number; maxBytes: number; lastSeq: number }> {
