@@ -44,19 +44,19 @@ export class Story {
     await this.step('the old one alone, until the ledger is purged past its election', 'old', () =>
       this.purged(),
     );
-    await this.step('new ones come, and leave it alone', 'old', async () => {
+    await this.aside('new ones come, and leave it alone', async () => {
       await Promise.all(news.map(({ part }) => part.start(signal)));
     });
     await this.step('the old one is stopped', 'new', () => old.part.stop());
     await this.step('the old one comes back', 'old', () => old.part.start(signal));
-    await this.step('a new one is killed', 'old', () => void first.part.kill());
+    await this.aside('a new one is killed', () => void first.part.kill());
     await this.step('the old one is killed, and stays away', 'new', () => old.part.stop('SIGKILL'));
     await this.step('the old one comes back', 'old', () => old.part.start(signal));
     await this.step('the old one is killed, and comes back by itself', 'old', () => this.killAndBack());
-    await this.step('the new ones are stopped', 'old', async () => {
+    await this.aside('the new ones are stopped', async () => {
       await Promise.all(news.map(({ part }) => part.stop()));
     });
-    await this.step('the new ones come back', 'old', async () => {
+    await this.aside('the new ones come back', async () => {
       await Promise.all(news.map(({ part }) => part.start(signal)));
     });
     await this.step('the old one is stopped, and the new leader killed', 'new', async () => {
@@ -67,6 +67,14 @@ export class Story {
     await this.step('a new one is stopped and started', 'new', () => second.part.restart());
     await this.step('the old one comes back, and cannot read the ledger', 'new', () => this.oldIsShutOut());
     await this.step('a job of the new format is accepted', 'new', () => this.submitWithKey());
+  }
+
+  /** A step in which the old one leads on: one that loses its reign ends its process. */
+  private async aside(what: string, act: () => Promise<void> | void): Promise<void> {
+    const { part } = this.options.old;
+    const { pid } = part;
+    await this.step(what, 'old', act);
+    if (part.pid !== pid) throw new Error(`${what}: and it lost its reign`);
   }
 
   private async step(what: string, leads: 'old' | 'new', act: () => Promise<void> | void): Promise<void> {
