@@ -120,6 +120,7 @@ export class ModelWorker {
     if (message.epoch < this.epochSeen) return { v: MESSAGES_VERSION, kind: 'old_epoch' };
     this.epochSeen = message.epoch;
     const refused = message.jobs.filter((job) => !this.take(job)).map(({ id, attempt }) => ({ id, attempt }));
+    for (const { id, attempt } of refused) this.forgotten.add(`${id}/${attempt}`);
     return { v: MESSAGES_VERSION, kind: 'taken', refused };
   }
 
@@ -146,7 +147,10 @@ export class ModelWorker {
     const key = `${job.id}/${job.attempt}`;
     if (this.held.has(key)) return true;
     const running = [...this.held.values()].filter((one) => one.phase !== 'ended').length;
-    if (this.forgotten.has(key) || running >= Math.floor(this.room.cpuMilli / job.form.pool.resources.cpuMilli))
+    if (
+      this.forgotten.has(key) ||
+      running >= Math.floor(this.room.cpuMilli / job.form.pool.resources.cpuMilli)
+    )
       return false;
     const held: Held = { job, end: this.drawEnd(), phase: 'running' };
     this.held.set(key, held);

@@ -213,6 +213,10 @@ describe('NoopWorker', () => {
   it('refuses what it has no room for', async () => {
     const reply = await run([job(1, 500), job(2, 500), job(3, 500)]);
     expect(reply).toMatchObject({ kind: 'taken', refused: [{ id: job(3).id }] });
+    stop(job(1), 'forget');
+    // By now it may be another's: only a new attempt may be taken.
+    expect(await run([job(3, 500)])).toMatchObject({ refused: [{ id: job(3).id }] });
+    expect(await run([job(3, 500, 2)])).toMatchObject({ refused: [] });
   });
 
   it('refuses more once nobody confirms, so that it holds a bounded number', async () => {

@@ -2,7 +2,7 @@
  * A worker that speaks the whole protocol and runs nothing: what is measured or tried against it is the rest of the
  * fleet. It keeps the laws of the real one.
  *
- * N1  A run is idempotent by (job, attempt): what is held is held, and what was here and ended is not begun again.
+ * N1  A run is idempotent by (job, attempt): what is held is held, and what was here and ended, or was refused, is not begun.
  * N2  An attempt is held, and in every Ready, until a leader confirmed its end or told to forget it; `done` is repeated
  *     till then.
  * N3  A message of a lower epoch than the highest seen changes nothing.
@@ -158,7 +158,10 @@ export class NoopWorker implements Service {
       const key = keyOf(job);
       if (this.held.has(key)) continue;
       if (this.takes(job, key)) fresh.push(this.hold(job, key));
-      else refused.push({ id: job.id, attempt: job.attempt });
+      else {
+        refused.push({ id: job.id, attempt: job.attempt });
+        this.remember(key);
+      }
     }
     if (fresh.length > 0) onBegin?.(fresh.map(({ job }) => job));
     answer({ v: MESSAGES_VERSION, kind: 'taken', refused });
@@ -273,7 +276,11 @@ export class NoopWorker implements Service {
 
   private forget(held: Held): void {
     this.held.delete(held.key);
-    this.past.add(held.key);
+    this.remember(held.key);
+  }
+
+  private remember(key: string): void {
+    this.past.add(key);
     if (this.past.size < PAST_MIN) return;
     this.older = this.past;
     this.past = new Set();

@@ -1,7 +1,8 @@
 /**
  * The attempts that this worker holds: takes runs, answers stops and spool readers, repeats `done` until confirmed.
  *
- * H1  A run is idempotent by (job, attempt): what is held is held, and what was here and ended is not begun again.
+ * H1  A run is idempotent by (job, attempt): what is held is held; what was here and ended is not begun again, and what was
+ *     refused stays refused, since the leader may have given it to another by the time that it comes once more.
  * H2  An attempt is held until the leader confirmed its end or told to forget it; it is in every Ready till then.
  * H3  Room is taken at once and given back when the attempt has ended, before `done` is sent.
  * H4  A message of a lower epoch than the highest seen changes nothing.
@@ -34,7 +35,7 @@ import {
 import { pause } from '@zerofleet/runtime';
 import { Attempt, type AttemptTools } from './attempt.js';
 
-/** Ended attempts that are remembered, so that a late run does not begin one again. */
+/** Ended and refused attempts that are remembered, so that a late run does not begin one again. */
 const PAST_MAX = 20_000;
 /** How long the output of a confirmed attempt can still be read here, in ms. */
 const SPOOL_KEEP_MS = 5_000;
@@ -101,6 +102,7 @@ export class Attempts {
     if (message.boot !== this.options.boot) return { v: MESSAGES_VERSION, kind: 'wrong_boot' };
     if (!this.heed(message.epoch)) return { v: MESSAGES_VERSION, kind: 'old_epoch' };
     const refused = message.jobs.filter((job) => !this.take(job)).map(({ id, attempt }) => ({ id, attempt }));
+    for (const ref of refused) this.remember(keyOf(ref));
     return { v: MESSAGES_VERSION, kind: 'taken', refused };
   }
 
@@ -176,13 +178,17 @@ export class Attempts {
     const held = this.held.get(key);
     if (held === undefined) return;
     this.held.delete(key);
-    this.past.add(key);
-    const [oldest] = this.past;
-    if (this.past.size > PAST_MAX && oldest !== undefined) this.past.delete(oldest);
+    this.remember(key);
     this.lingering.set(key, held);
     this.options.clock.after(SPOOL_KEEP_MS, () => this.lingering.delete(key));
     if (this.held.size === 0) for (const wake of this.emptyWaiters.splice(0)) wake();
     this.options.onChange();
+  }
+
+  private remember(key: string): void {
+    this.past.add(key);
+    const [oldest] = this.past;
+    if (this.past.size > PAST_MAX && oldest !== undefined) this.past.delete(oldest);
   }
 
   private async empty(withinMs: number): Promise<void> {
