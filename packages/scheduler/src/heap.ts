@@ -12,6 +12,11 @@ export class MinHeap<T> {
     return this.keys[0] ?? Infinity;
   }
 
+  /** The item with the smallest key; undefined when empty. */
+  get first(): T | undefined {
+    return this.items[0];
+  }
+
   push(item: T, key: number): void {
     const { items, keys } = this;
     let at = items.length;

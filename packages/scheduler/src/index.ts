@@ -1,5 +1,13 @@
 /** Pure: who runs next, where, and whether again. */
+export { CLASSES, CLASS_PRICES, CLASS_WEIGHTS, AGE_MS } from './classes.js';
+export * from './explain.js';
+export * from './fair.js';
 export * from './fifo.js';
 export * from './heap.js';
+export type { PauseCause } from './lane.js';
 export * from './placement.js';
+export * from './policy.js';
+export * from './queued-job.js';
+export * from './rate-bucket.js';
 export * from './retry.js';
+export type { FleetHost } from './supply.js';

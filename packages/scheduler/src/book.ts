@@ -1,0 +1,191 @@
+/**
+ * Who waits where: brings jobs into the flow they belong to and takes them out again, and blocked flows back.
+ *
+ * O1  A tenant lists exactly its flows that have jobs; `waiting` counts jobs in flows and those held by their sessions.
+ * O2  A flow that has another first job than before is not blocked: what blocked it may have been that job's business.
+ */
+import type { TenantId, ToolName } from '@zerofleet/model';
+import type { Arbiter } from './arbiter.js';
+import type { ClassQueue } from './class-queue.js';
+import { LOWEST, rankOf } from './classes.js';
+import { Flow } from './flow.js';
+import { Lane, Tool } from './lane.js';
+import type { Need } from './placement.js';
+import type { QueuedJob } from './queued-job.js';
+import type { Session } from './session.js';
+import type { Supplies } from './supply.js';
+import { Tenant } from './tenant.js';
+
+export interface BookParts {
+  readonly supplies: Supplies;
+  readonly arbiter: Arbiter;
+  /** By rank. */
+  readonly classes: readonly ClassQueue[];
+}
+
+export class Book {
+  waiting = 0;
+  private readonly parts: BookParts;
+  private readonly tenants = new Map<TenantId, Tenant>();
+  private readonly tools = new Map<ToolName, Tool>();
+  private lastTool: Tool | null = null;
+  private lastNeed: Need | null = null;
+  private lastLane: Lane | null = null;
+
+  constructor(parts: BookParts) {
+    this.parts = parts;
+  }
+
+  tenantOf(id: TenantId): Tenant {
+    const known = this.tenants.get(id);
+    if (known !== undefined) return known;
+    const tenant = new Tenant(id);
+    this.tenants.set(id, tenant);
+    return tenant;
+  }
+
+  toolOf(name: ToolName): Tool {
+    const known = this.tools.get(name);
+    if (known !== undefined) return known;
+    const tool = new Tool(name);
+    this.tools.set(name, tool);
+    return tool;
+  }
+
+  /** Puts a job into its flow, or into the line of its session. */
+  enter(job: QueuedJob, first: boolean): void {
+    const session = this.sessionOf(job);
+    if (session !== undefined && session.turn !== null && session.turn !== job) {
+      this.waiting += 1;
+      job.standing = 'held';
+      if (first) session.line.unshift(job);
+      else session.line.push(job);
+      return;
+    }
+    if (session !== undefined) session.turn = job;
+    this.enlist(job);
+  }
+
+  /** Puts a job into its flow. */
+  enlist(job: QueuedJob): void {
+    const tenant = this.tenantOf(job.template.tenant);
+    if (tenant.waiting === 0) tenant.wake(this.parts.arbiter.virtualMs);
+    const flow = this.flowOf(tenant, job);
+    this.waiting += 1;
+    tenant.waiting += 1;
+    if (flow.group.rank === LOWEST) tenant.waitingLowest += 1;
+    flow.put(job);
+    if (flow.head === job) this.stand(flow, job);
+  }
+
+  /** Takes a job out of where it waits; its session's turn stays with it. */
+  withdraw(job: QueuedJob): void {
+    if (job.standing === 'held') {
+      this.waiting -= 1;
+      job.standing = 'out';
+      this.sessionOf(job)?.line.remove(job);
+    }
+    const { flow } = job;
+    if (flow === null) return;
+    const wasFirst = flow.head === job;
+    flow.take(job);
+    this.waiting -= 1;
+    flow.tenant.waiting -= 1;
+    if (flow.group.rank === LOWEST) flow.tenant.waitingLowest -= 1;
+    if (flow.size === 0) this.drop(flow);
+    else if (wasFirst && flow.head !== null) this.stand(flow, flow.head);
+  }
+
+  /** Gives the turn of the job's session, if it has it, to the next of that session. */
+  passTurn(job: QueuedJob): void {
+    const { session: name } = job.extras ?? {};
+    if (name === undefined) return;
+    const tenant = this.tenantOf(job.template.tenant);
+    const session = tenant.findSession(name);
+    if (session === undefined) return;
+    if (session.turn === job) {
+      const next = session.pass();
+      if (next !== undefined) {
+        this.waiting -= 1;
+        this.enlist(next);
+      }
+    }
+    if (session.turn === null) tenant.forgetSession(name);
+  }
+
+  /** The turn of the job's session is this job's, whoever had it. */
+  giveTurn(job: QueuedJob): void {
+    const session = this.sessionOf(job);
+    if (session !== undefined) session.turn = job;
+  }
+
+  /** Something that may have blocked a tenant is over: its flows are looked at again. */
+  unblock(tenant: Tenant): void {
+    if (tenant.pausedBy !== null) return;
+    for (const flow of tenant.flows) if (flow.blocked !== null && flow.head) this.stand(flow, flow.head);
+  }
+
+  /** The tenant's account moved back: its flows move with it. */
+  moveUp(tenant: Tenant): void {
+    for (const flow of tenant.flows) if (flow.heapAt >= 0 && flow.head) flow.group.set(flow, flow.head.seq);
+  }
+
+  /** The tenant's ceiling changed: each flow goes to the class that it may be in. */
+  regroup(tenant: Tenant): void {
+    for (const flow of tenant.flows) {
+      const group = this.groupOf(tenant, flow.asked, flow.group.lane);
+      if (group === flow.group || flow.head === null) continue;
+      flow.group.remove(flow);
+      if (flow.group.rank === LOWEST) tenant.waitingLowest -= flow.size;
+      if (group.rank === LOWEST) tenant.waitingLowest += flow.size;
+      flow.group = group;
+      this.stand(flow, flow.head);
+    }
+  }
+
+  private stand(flow: Flow, head: QueuedJob): void {
+    flow.blocked = null;
+    flow.group.set(flow, head.seq);
+  }
+
+  private drop(flow: Flow): void {
+    const { flows } = flow.tenant;
+    flow.group.remove(flow);
+    if (flow.group.flows.size === 0) flow.group.pace.rest();
+    const last = flows.pop();
+    if (last !== undefined && last !== flow) flows[flows.indexOf(flow)] = last;
+  }
+
+  private flowOf(tenant: Tenant, job: QueuedJob): Flow {
+    const lane = this.laneOf(job);
+    const asked = rankOf(job.template.class);
+    for (const flow of tenant.flows) if (flow.asked === asked && flow.group.lane === lane) return flow;
+    const flow = new Flow(tenant, tenant.meterOf(lane.tool), asked, this.groupOf(tenant, asked, lane));
+    tenant.flows.push(flow);
+    return flow;
+  }
+
+  private groupOf(tenant: Tenant, asked: number, lane: Lane): Flow['group'] {
+    const rank = Math.max(asked, rankOf(tenant.policy.ceiling));
+    const queue = this.parts.classes[rank];
+    if (queue === undefined) throw new RangeError(`no class has rank ${rank}`);
+    return queue.groupOf(lane);
+  }
+
+  private laneOf(job: QueuedJob): Lane {
+    const tool = this.toolOf(job.template.tool);
+    if (tool === this.lastTool && job.need === this.lastNeed && this.lastLane !== null) return this.lastLane;
+    const supply = this.parts.supplies.of(job.need);
+    const lane = tool.lanes.get(supply) ?? new Lane(tool, supply);
+    tool.lanes.set(supply, lane);
+    this.lastTool = tool;
+    this.lastNeed = job.need;
+    this.lastLane = lane;
+    return lane;
+  }
+
+  private sessionOf({ extras, template }: QueuedJob): Session | undefined {
+    const name = extras?.session;
+    return name === undefined ? undefined : this.tenantOf(template.tenant).sessionOf(name);
+  }
+}

@@ -1,0 +1,140 @@
+/**
+ * Where work waits: a class holds shelves, a shelf groups, a group the flows of tenants. What stops many jobs for one reason
+ * stops one node, and nothing below it is looked at.
+ *
+ * L1  A shelf is in the heap of its class while it has groups there and its shape was not found without room.
+ * L2  A group is in the heap of its shelf while it has flows there and its tool is neither paused nor at its limit.
+ * L3  Each node stands with the keys of the first node below it: the account of a tenant and the turn of its job.
+ */
+import type { ToolName } from '@zerofleet/model';
+import type { Flow } from './flow.js';
+import { IndexedHeap } from './indexed-heap.js';
+import { Runtimes } from './meter.js';
+import { Pace } from './pace.js';
+import type { Shape, Supply } from './supply.js';
+
+/** Why something was stopped from outside. */
+export type PauseCause = 'paused' | 'rollout';
+
+export class Tool {
+  readonly name: ToolName;
+  readonly runtimes = new Runtimes();
+  readonly lanes = new Map<Supply, Lane>();
+  running = 0;
+  runningMax = Infinity;
+  pausedBy: PauseCause | null = null;
+  /** Groups that were taken from their shelves because the tool stands still. */
+  readonly waiting: Group[] = [];
+
+  constructor(name: ToolName) {
+    this.name = name;
+  }
+
+  get isOpen(): boolean {
+    return this.pausedBy === null && this.running < this.runningMax;
+  }
+
+  /** Brings the groups back that waited, if the tool is open. */
+  reopen(): void {
+    if (this.waiting.length > 0 && this.isOpen) for (const group of this.waiting.splice(0)) group.resume();
+  }
+}
+
+/** A tool, what its jobs need, and the containers that may serve them. */
+export class Lane {
+  readonly tool: Tool;
+  readonly supply: Supply;
+  /** By rank of the class. */
+  readonly groups: (Group | undefined)[] = [];
+
+  constructor(tool: Tool, supply: Supply) {
+    this.tool = tool;
+    this.supply = supply;
+  }
+}
+
+/** A lane in one class. */
+export class Group {
+  heapAt = -1;
+  readonly rank: number;
+  readonly lane: Lane;
+  readonly flows = new IndexedHeap<Flow>();
+  readonly pace = new Pace();
+  private readonly shelf: Shelf;
+  /** Stands among the waiting of its tool. */
+  private stopped = false;
+
+  constructor(rank: number, lane: Lane, shelf: Shelf) {
+    this.rank = rank;
+    this.lane = lane;
+    this.shelf = shelf;
+  }
+
+  /** Puts a flow in, or moves it to where its tenant's account and its first job belong. */
+  set(flow: Flow, seq: number): void {
+    this.flows.set(flow, flow.tenant.tag, seq);
+    this.lift();
+  }
+
+  remove(flow: Flow): void {
+    if (flow.heapAt < 0) return;
+    this.flows.remove(flow);
+    this.lift();
+  }
+
+  /** Takes the group from its shelf until its tool is open again. */
+  stop(): void {
+    this.stopped = true;
+    this.lane.tool.waiting.push(this);
+    this.shelf.groups.remove(this);
+    this.shelf.lift();
+  }
+
+  resume(): void {
+    this.stopped = false;
+    this.lift();
+  }
+
+  /** Brings the shelf in line with what is first here (L3). */
+  private lift(): void {
+    if (this.stopped) return;
+    const { flows, shelf } = this;
+    if (flows.size === 0) shelf.groups.remove(this);
+    else shelf.groups.set(this, flows.topFirst, flows.topSecond);
+    shelf.lift();
+  }
+}
+
+/** All that needs room of one shape in one class. */
+export class Shelf {
+  heapAt = -1;
+  readonly shape: Shape;
+  readonly groups = new IndexedHeap<Group>();
+  private readonly shelves: IndexedHeap<Shelf>;
+  /** Stands among the waiting of its shape. */
+  private stopped = false;
+
+  constructor(shape: Shape, shelves: IndexedHeap<Shelf>) {
+    this.shape = shape;
+    this.shelves = shelves;
+  }
+
+  /** Takes the shelf from its class until its shape has room again. */
+  stop(): void {
+    this.stopped = true;
+    this.shape.waiting.push(this);
+    this.shelves.remove(this);
+  }
+
+  resume(): void {
+    this.stopped = false;
+    this.lift();
+  }
+
+  lift(): void {
+    if (this.stopped) return;
+    const { groups, shelves } = this;
+    if (groups.size === 0) shelves.remove(this);
+    else shelves.set(this, groups.topFirst, groups.topSecond);
+  }
+}

@@ -1,0 +1,13 @@
+/** What a running job was given and charged, to be corrected and given back at its end. */
+import type { Meter } from './meter.js';
+
+export interface Lease {
+  readonly meter: Meter;
+  /** What was charged at its start, ms of runtime. */
+  readonly estimateMs: number;
+  /** Virtual ms of the account for a ms of runtime, as it was at its start. */
+  readonly rate: number;
+  readonly warm: boolean;
+  /** Compute time set aside for it of the tenant's day, ms. */
+  readonly reservedMs: number;
+}

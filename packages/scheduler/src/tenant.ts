@@ -1,0 +1,143 @@
+/**
+ * A tenant's account and what it may still start. One account over all its classes, lanes and sessions: splitting work up
+ * among them moves the same number.
+ *
+ * T1  `tag` is the virtual time from which its next job runs, in ms of runtime over weight. A charge starts at
+ *     max(tag, virtual time): idleness saves nothing up.
+ * T2  What was charged too much comes back: to the tag down to the virtual time, beyond that as credit that pays for the next
+ *     charges. A tenant that went idle has no credit.
+ * T3  Compute time of a day is set aside at the start, by the job's time limit: used + reserved never exceeds the quota.
+ */
+import type { TenantId } from '@zerofleet/model';
+import type { Block, Flow } from './flow.js';
+import type { PauseCause, Tool } from './lane.js';
+import { Meter } from './meter.js';
+import { DEFAULT_POLICY, type TenantPolicy } from './policy.js';
+import type { QueuedJob } from './queued-job.js';
+import { RateBucket } from './rate-bucket.js';
+import { Session } from './session.js';
+
+/** A UTC day, ms. */
+export const DAY_MS = 86_400_000;
+
+export class Tenant {
+  readonly id: TenantId;
+  policy: TenantPolicy = DEFAULT_POLICY;
+  tag = 0;
+  credit = 0;
+  /** Jobs in flows. */
+  waiting = 0;
+  /** Those of them in the lowest class. */
+  waitingLowest = 0;
+  running = 0;
+  pausedBy: PauseCause | null = null;
+  /** Those with jobs. */
+  readonly flows: Flow[] = [];
+  bucket: RateBucket | null = null;
+  /** When a timer will look at it again, ms; Infinity when none is set. */
+  timerAtMs = Infinity;
+  reservedMs = 0;
+  private usedMs = 0;
+  private day = 0;
+  private readonly meters: Meter[] = [];
+  private sessions: Map<string, Session> | null = null;
+
+  constructor(id: TenantId) {
+    this.id = id;
+  }
+
+  setPolicy(policy: TenantPolicy, nowMs: number): void {
+    this.policy = policy;
+    const { rate } = policy;
+    if (rate === null) this.bucket = null;
+    else if (this.bucket === null) this.bucket = new RateBucket(rate.perSecond, rate.burst, nowMs);
+    else this.bucket.change(rate.perSecond, rate.burst, nowMs);
+  }
+
+  meterOf(tool: Tool): Meter {
+    for (const meter of this.meters) if (meter.tool === tool) return meter;
+    const meter = new Meter(tool);
+    this.meters.push(meter);
+    return meter;
+  }
+
+  sessionOf(name: string): Session {
+    this.sessions ??= new Map();
+    const known = this.sessions.get(name);
+    if (known !== undefined) return known;
+    const session = new Session(name);
+    this.sessions.set(name, session);
+    return session;
+  }
+
+  /** The session if it has a job here. */
+  findSession(name: string): Session | undefined {
+    return this.sessions?.get(name);
+  }
+
+  forgetSession(name: string): void {
+    this.sessions?.delete(name);
+  }
+
+  /** Why `job`, first of a flow with this meter, may not start now; null when it may. */
+  blockOf(meter: Meter, job: QueuedJob, nowMs: number): Block | null {
+    const { policy } = this;
+    if (this.pausedBy !== null) return 'paused';
+    if (this.running >= policy.runningMax) return 'running';
+    if (policy.runningMaxByTool.size > 0) {
+      const most = policy.runningMaxByTool.get(meter.tool.name);
+      if (most !== undefined && meter.running >= most) return 'tool_running';
+    }
+    if (policy.computeMsPerDay !== Infinity && this.computeLeftMs(nowMs) < job.timeoutMs) return 'compute';
+    if (this.bucket !== null && this.bucket.readyAtMs(nowMs) > nowMs) return 'rate';
+    return null;
+  }
+
+  /** Compute time of the day that is neither used nor set aside, ms (T3). */
+  computeLeftMs(nowMs: number): number {
+    return this.policy.computeMsPerDay - this.usedOn(nowMs) - this.reservedMs;
+  }
+
+  /** Compute time used on the day of `nowMs`, ms. */
+  usedOn(nowMs: number): number {
+    const day = Math.floor(nowMs / DAY_MS);
+    if (day > this.day) {
+      this.day = day;
+      this.usedMs = 0;
+    }
+    return this.usedMs;
+  }
+
+  use(ranMs: number, nowMs: number): void {
+    this.usedMs = this.usedOn(nowMs) + ranMs;
+  }
+
+  /** Moves the account on by `cost` virtual ms (T1, T2). */
+  charge(cost: number, virtualMs: number): void {
+    const paid = Math.min(this.credit, cost);
+    this.credit -= paid;
+    this.tag = Math.max(this.tag, virtualMs) + cost - paid;
+  }
+
+  /** Moves the account on by what a job cost beyond its charge. */
+  owe(amount: number): void {
+    const paid = Math.min(this.credit, amount);
+    this.credit -= paid;
+    this.tag += amount - paid;
+  }
+
+  /** Gives back `amount` virtual ms; true when the tag moved (T2). */
+  refund(amount: number, virtualMs: number): boolean {
+    const room = Math.max(0, this.tag - virtualMs);
+    const moved = Math.min(amount, room);
+    this.tag -= moved;
+    if (this.waiting > 0) this.credit += amount - moved;
+    return moved > 0;
+  }
+
+  /** Work came after there was none (T1, T2). */
+  wake(virtualMs: number): void {
+    this.credit = 0;
+    this.tag = Math.max(this.tag, virtualMs);
+  }
+}
