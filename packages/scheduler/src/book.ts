@@ -9,8 +9,7 @@ import type { Arbiter } from './arbiter.js';
 import type { ClassQueue } from './class-queue.js';
 import { LOWEST, rankOf } from './classes.js';
 import { Flow } from './flow.js';
-import { Lane, Tool } from './lane.js';
-import type { Need } from './placement.js';
+import { Tool, type Lane } from './lane.js';
 import type { QueuedJob } from './queued-job.js';
 import type { Session } from './session.js';
 import type { Supplies } from './supply.js';
@@ -28,9 +27,6 @@ export class Book {
   private readonly parts: BookParts;
   private readonly tenants = new Map<TenantId, Tenant>();
   private readonly tools = new Map<ToolName, Tool>();
-  private lastTool: Tool | null = null;
-  private lastNeed: Need | null = null;
-  private lastLane: Lane | null = null;
 
   constructor(parts: BookParts) {
     this.parts = parts;
@@ -157,7 +153,7 @@ export class Book {
   }
 
   private flowOf(tenant: Tenant, job: QueuedJob): Flow {
-    const lane = this.laneOf(job);
+    const lane = this.toolOf(job.template.tool).laneOf(job.need, this.parts.supplies);
     const asked = rankOf(job.template.class);
     for (const flow of tenant.flows) if (flow.asked === asked && flow.group.lane === lane) return flow;
     const flow = new Flow(tenant, tenant.meterOf(lane.tool), asked, this.groupOf(tenant, asked, lane));
@@ -170,18 +166,6 @@ export class Book {
     const queue = this.parts.classes[rank];
     if (queue === undefined) throw new RangeError(`no class has rank ${rank}`);
     return queue.groupOf(lane);
-  }
-
-  private laneOf(job: QueuedJob): Lane {
-    const tool = this.toolOf(job.template.tool);
-    if (tool === this.lastTool && job.need === this.lastNeed && this.lastLane !== null) return this.lastLane;
-    const supply = this.parts.supplies.of(job.need);
-    const lane = tool.lanes.get(supply) ?? new Lane(tool, supply);
-    tool.lanes.set(supply, lane);
-    this.lastTool = tool;
-    this.lastNeed = job.need;
-    this.lastLane = lane;
-    return lane;
   }
 
   private sessionOf({ extras, template }: QueuedJob): Session | undefined {

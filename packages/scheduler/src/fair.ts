@@ -130,15 +130,15 @@ export class FairScheduler<J extends QueuedJob = QueuedJob> {
   ended(job: J, nowMs: number, ranMs: number | null, again = false): void {
     const { lease } = job;
     if (job.standing !== 'running' || lease === null) return;
-    const tenant = this.book.tenantOf(job.template.tenant);
-    const { tool } = lease.meter;
+    const { tenant, meter } = lease;
+    const { tool } = meter;
     job.lease = null;
     job.standing = 'out';
     tenant.running -= 1;
-    lease.meter.running -= 1;
+    meter.running -= 1;
     tenant.reservedMs -= lease.reservedMs;
     if (ranMs !== null) {
-      lease.meter.learn(lease.warm, ranMs);
+      meter.learn(lease.warm, ranMs);
       tenant.use(ranMs, nowMs);
     }
     this.correct(tenant, ((ranMs ?? 0) - lease.estimateMs) * lease.rate);
@@ -219,7 +219,7 @@ export class FairScheduler<J extends QueuedJob = QueuedJob> {
     meter.running += 1;
     meter.tool.running += 1;
     job.standing = 'running';
-    job.lease = { meter, estimateMs, rate, warm, reservedMs: job.timeoutMs };
+    job.lease = { tenant, meter, estimateMs, rate, warm, reservedMs: job.timeoutMs };
   }
 
   /** A job cost its tenant `amount` virtual ms more than it was charged, or less. */

@@ -1,7 +1,7 @@
 /**
  * What one tenant has waiting in one class for one lane, in order.
  *
- * F1  First in, first out by `seq`; what was put in front, or whose session passed it the turn late, stands in `ahead`.
+ * F1  First in, first out by `seq`. The list that a flow is holds what came in order; what was put in front, or whose session passed it the turn late, stands in `ahead`.
  * F2  A flow with jobs is in the heap of its group, or it is blocked and says why.
  */
 import { MinHeap } from './heap.js';
@@ -14,7 +14,7 @@ import type { Tenant } from './tenant.js';
 /** Why a tenant's flow may not be chosen now. */
 export type Block = 'paused' | 'running' | 'tool_running' | 'rate' | 'compute';
 
-export class Flow {
+export class Flow extends JobList {
   heapAt = -1;
   readonly tenant: Tenant;
   readonly meter: Meter;
@@ -23,10 +23,10 @@ export class Flow {
   group: Group;
   blocked: Block | null = null;
   size = 0;
-  readonly list = new JobList();
   private ahead: MinHeap<QueuedJob> | null = null;
 
   constructor(tenant: Tenant, meter: Meter, asked: number, group: Group) {
+    super();
     this.tenant = tenant;
     this.meter = meter;
     this.asked = asked;
@@ -37,10 +37,10 @@ export class Flow {
   put(job: QueuedJob): void {
     this.size += 1;
     job.flow = this;
-    const { last } = this.list;
+    const { last } = this;
     if (last === null || last.seq < job.seq) {
       job.standing = 'listed';
-      this.list.push(job);
+      this.push(job);
       return;
     }
     job.standing = 'ahead';
@@ -50,7 +50,7 @@ export class Flow {
 
   /** The job whose turn it is. */
   get head(): QueuedJob | null {
-    const listed = this.list.first;
+    const listed = this.first;
     if (this.ahead === null) return listed;
     const ahead = this.firstAhead(this.ahead);
     if (ahead === null || listed === null) return ahead ?? listed;
@@ -60,7 +60,7 @@ export class Flow {
   /** Takes a job out, wherever it stands. */
   take(job: QueuedJob): void {
     this.size -= 1;
-    if (job.standing === 'listed') this.list.remove(job);
+    if (job.standing === 'listed') this.remove(job);
     job.standing = 'out';
     job.flow = null;
   }
@@ -73,7 +73,7 @@ export class Flow {
     for (let one = job.before; one !== null; one = one.before) {
       count += 1;
       if (count < limit) continue;
-      const { first, last } = this.list;
+      const { first, last } = this;
       if (first === null || last === null) break;
       const share = (job.seq - first.seq) / Math.max(1, last.seq - first.seq);
       count = Math.max(limit, Math.round(share * (this.size - 1)));

@@ -11,7 +11,8 @@ import type { Flow } from './flow.js';
 import { IndexedHeap } from './indexed-heap.js';
 import { Runtimes } from './meter.js';
 import { Pace } from './pace.js';
-import type { Shape, Supply } from './supply.js';
+import type { Need } from './placement.js';
+import type { Shape, Supplies, Supply } from './supply.js';
 
 /** Why something was stopped from outside. */
 export type PauseCause = 'paused' | 'rollout';
@@ -19,7 +20,9 @@ export type PauseCause = 'paused' | 'rollout';
 export class Tool {
   readonly name: ToolName;
   readonly runtimes = new Runtimes();
-  readonly lanes = new Map<Supply, Lane>();
+  private readonly lanes = new Map<Supply, Lane>();
+  private lastNeed: Need | null = null;
+  private lastLane: Lane | null = null;
   running = 0;
   runningMax = Infinity;
   pausedBy: PauseCause | null = null;
@@ -32,6 +35,17 @@ export class Tool {
 
   get isOpen(): boolean {
     return this.pausedBy === null && this.running < this.runningMax;
+  }
+
+  /** The lane of what a job needs; most jobs of a tool bring the same object. */
+  laneOf(need: Need, supplies: Supplies): Lane {
+    if (need === this.lastNeed && this.lastLane !== null) return this.lastLane;
+    const supply = supplies.of(need);
+    const lane = this.lanes.get(supply) ?? new Lane(this, supply);
+    this.lanes.set(supply, lane);
+    this.lastNeed = need;
+    this.lastLane = lane;
+    return lane;
   }
 
   /** Brings the groups back that waited, if the tool is open. */

@@ -1,7 +1,9 @@
 /** What a running job was given and charged, to be corrected and given back at its end. */
 import type { Meter } from './meter.js';
+import type { Tenant } from './tenant.js';
 
 export interface Lease {
+  readonly tenant: Tenant;
   readonly meter: Meter;
   /** What was charged at its start, ms of runtime. */
   readonly estimateMs: number;

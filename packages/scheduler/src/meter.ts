@@ -33,32 +33,31 @@ export class Runtimes {
 }
 
 /** A tenant's use of one tool. */
-export class Meter {
+export class Meter extends Runtimes {
   readonly tool: Tool;
   /** Jobs of the tenant and tool that run. */
   running = 0;
-  private readonly own = new Runtimes();
 
   constructor(tool: Tool) {
+    super();
     this.tool = tool;
   }
 
   /** What the next job is taken to cost, ms of runtime: by its like, else by what is known of the tool's other starts. */
   estimateMs(warm: boolean): number {
-    const { own } = this;
     const all = this.tool.runtimes;
-    const like = either(own.mean(warm), all.mean(warm));
-    const known = Number.isNaN(like) ? either(own.mean(!warm), all.mean(!warm)) : like;
+    const like = either(this.mean(warm), all.mean(warm));
+    const known = Number.isNaN(like) ? either(this.mean(!warm), all.mean(!warm)) : like;
     return Math.max(either(known, ESTIMATE_MS_DEFAULT), ESTIMATE_MS_MIN);
   }
 
   /** What its jobs take, however they start, ms. */
   get usualMs(): number {
-    return this.estimateMs(this.own.startedWarm);
+    return this.estimateMs(this.startedWarm);
   }
 
-  learn(warm: boolean, ranMs: number): void {
-    this.own.learn(warm, ranMs);
+  override learn(warm: boolean, ranMs: number): void {
+    super.learn(warm, ranMs);
     this.tool.runtimes.learn(warm, ranMs);
   }
 }
