@@ -23,11 +23,11 @@ const POLICIES: readonly TenantPolicy[] = [
   policy({ rate: { perSecond: 0.5, burst: 1 }, runningMax: 3 }),
   policy({ computeMsPerDay: 150_000 }),
 ];
-const TARGETS: readonly Target[] = [
-  { kind: 'fleet' },
-  { kind: 'class', class: 'high' },
-  { kind: 'tool', tool: tool('x') },
-  { kind: 'tenant', tenant: tenant('a') },
+const TARGETS: readonly (readonly [string, Target])[] = [
+  ['fleet', { kind: 'fleet' }],
+  ['class high', { kind: 'class', class: 'high' }],
+  ['tool x', { kind: 'tool', tool: tool('x') }],
+  ['tenant a', { kind: 'tenant', tenant: tenant('a') }],
 ];
 const HOSTS = ['h1', 'h2'];
 
@@ -162,9 +162,7 @@ const act = (pair: Pair, what: Action, n: number): void => {
     }
     case 'pause':
     case 'resume': {
-      const target = TARGETS[n % TARGETS.length] as Target;
-      const [, id] = Object.values(target);
-      const name = id === undefined ? target.kind : `${target.kind} ${id}`;
+      const [name, target] = TARGETS[n % TARGETS.length] as (typeof TARGETS)[number];
       if (what === 'pause' && n % 5 === 0) {
         fair.pause(target);
         naive.paused.add(name);

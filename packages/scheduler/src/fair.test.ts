@@ -189,9 +189,9 @@ describe('sessions', () => {
 });
 
 describe('classes', () => {
-  const shares = (forms: readonly JobForm[], decisions: number): Record<string, number> => {
+  const shares = (forms: readonly JobForm[], each: number, decisions: number): Record<string, number> => {
     const scheduler = fresh();
-    for (const form of forms) put(scheduler, decisions, form);
+    for (const form of forms) put(scheduler, each, form);
     const seen: Record<string, number> = {};
     for (const name of drain(scheduler, one, 10, decisions)) {
       const owner = name.split('-')[0] ?? '';
@@ -208,12 +208,33 @@ describe('classes', () => {
     expect(drain(scheduler, one, 10, 1)).toEqual([urgent.id]);
   });
 
+  it('promote what waited beyond its bound, in a bounded share of decisions', () => {
+    const lateMs = 3_600_001;
+    const lowAmong = (nowMs: number): number => {
+      const scheduler = fresh();
+      const low = Array.from({ length: 50 }, (_, n) => job({ tenant: `low${n}`, class: 'batch' }));
+      for (const each of low) scheduler.add(each, 0);
+      let started = 0;
+      for (let n = 0; n < 100; n += 1) {
+        scheduler.add(job({ tenant: `high${n}`, class: 'interactive' }), nowMs);
+        scheduler.setHost(one);
+        const { template } = ran(scheduler.next(nowMs));
+        if (template.class === 'batch') started += 1;
+      }
+      return started;
+    };
+    expect(lowAmong(0)).toBeLessThanOrEqual(2);
+    expect(lowAmong(lateMs)).toBeGreaterThanOrEqual(8);
+    expect(lowAmong(lateMs)).toBeLessThanOrEqual(11);
+  });
+
   it('gain no share by asking for a higher one', () => {
     const seen = shares(
       [
         { tenant: 'high', class: 'interactive' },
         { tenant: 'low', class: 'batch' },
       ],
+      5_000,
       5_000,
     );
     expect(seen['high']).toBeLessThan(0.51);
@@ -222,7 +243,9 @@ describe('classes', () => {
 
   it('leave the lowest class 1 % of decisions, however many are before it', () => {
     const many = Array.from({ length: 400 }, (_, n) => ({ tenant: `t${n}`, class: 'interactive' as const }));
-    expect(shares([...many, { tenant: 'low', class: 'batch' }], 4_000)['low']).toBeGreaterThanOrEqual(0.01);
+    expect(shares([...many, { tenant: 'low', class: 'batch' }], 100, 4_000)['low']).toBeGreaterThanOrEqual(
+      0.01,
+    );
   });
 });
 
