@@ -8,6 +8,7 @@ import type { TestJob } from './fair.test.helper.js';
 
 const LEAD_MS = 1_000;
 const DAY_MS = 86_400_000;
+const LOWEST = CLASSES.length - 1;
 
 interface Account {
   policy: TenantPolicy;
@@ -53,6 +54,7 @@ export class NaiveScheduler {
   private virtualMs = 0;
   private classTurn = 0;
   private tokens = 0;
+  private floor = 0;
   private arrivals = 0;
   private returns = 0;
 
@@ -78,7 +80,10 @@ export class NaiveScheduler {
     if (smallest === Infinity) return { kind: 'wait' };
     this.virtualMs = Math.max(this.virtualMs, smallest);
     this.tokens = Math.min(4, this.tokens + 0.08);
-    const rank = this.aged(heads, nowMs) ?? this.weighted(heads);
+    const lowest = heads[LOWEST];
+    if (lowest !== undefined) this.floor = Math.min(1, this.floor + 1 / 85);
+    const rank = this.aged(heads, nowMs) ?? this.floored(heads) ?? this.weighted(heads);
+    if (rank === LOWEST) this.floor = Math.max(0, this.floor - 1);
     const head = heads[rank];
     if (head === undefined) throw new Error('chose a class without work');
     const floor = this.tagOf(head) > this.virtualMs + LEAD_MS;
@@ -187,17 +192,19 @@ export class NaiveScheduler {
     return best;
   }
 
+  private floored(heads: readonly (Waiting | undefined)[]): number | undefined {
+    const head = heads[LOWEST];
+    if (head === undefined || this.floor < 1 || this.tagOf(head) <= this.virtualMs + LEAD_MS)
+      return undefined;
+    const { tenant } = head.job.template;
+    const others = this.waiting.filter((one) => !one.held && one.job.template.tenant === tenant);
+    return others.every((one) => this.rankOf(one.job) === LOWEST) ? LOWEST : undefined;
+  }
+
   private weighted(heads: readonly (Waiting | undefined)[]): number {
     let best = -1;
     heads.forEach((head, rank) => {
-      if (head === undefined) return;
-      const { tenant } = head.job.template;
-      const onlyLowest = this.waiting.every(
-        (one) =>
-          one.held || one.job.template.tenant !== tenant || this.rankOf(one.job) === CLASSES.length - 1,
-      );
-      const floor = rank === CLASSES.length - 1 && onlyLowest;
-      if (this.tagOf(head) > this.virtualMs + LEAD_MS && !floor) return;
+      if (head === undefined || this.tagOf(head) > this.virtualMs + LEAD_MS) return;
       if (best < 0 || (this.classTags[rank] ?? 0) < (this.classTags[best] ?? 0)) best = rank;
     });
     this.classTurn = Math.max(this.classTurn, this.classTags[best] ?? 0);
@@ -253,7 +260,7 @@ export class NaiveScheduler {
     if (this.waits(job.template.tenant)) return;
     const account = this.accountOf(job);
     account.credit = 0;
-    account.tag = Math.max(account.tag, this.virtualMs);
+    account.tag = Math.max(account.tag, this.virtualMs - 0.001);
   }
 
   private waits(tenant: string): boolean {

@@ -17,6 +17,8 @@ import type { QueuedJob } from './queued-job.js';
 import { RateBucket } from './rate-bucket.js';
 import { Session } from './session.js';
 
+/** By how much a newcomer goes before others of the same account, virtual ms. It is charged from where they are. */
+const HAIR_MS = 0.001;
 /** A UTC day, ms. */
 export const DAY_MS = 86_400_000;
 
@@ -135,9 +137,9 @@ export class Tenant {
     return moved > 0;
   }
 
-  /** Work came after there was none (T1, T2). */
+  /** Work came after there was none (T1, T2): a hair before those whose turn it is, who have had some. */
   wake(virtualMs: number): void {
     this.credit = 0;
-    this.tag = Math.max(this.tag, virtualMs);
+    this.tag = Math.max(this.tag, virtualMs - HAIR_MS);
   }
 }

@@ -1,0 +1,78 @@
+/**
+ * Tenants that want more than there is: arrivals by Zipf, weights 1, 2 and 5, runtimes from 1x to 20x, and pool keys of which
+ * some are starved: no host has room for them.
+ */
+import { CLASSES, type Need } from '@zerofleet/scheduler';
+import type { Random } from './random.js';
+import { SimJob, templateOf } from './sim-job.js';
+import { slotNeed, type Stream } from './simulation.js';
+
+export const WEIGHTS = [1, 2, 5] as const;
+/** Runtimes, ms. */
+export const SHORTEST_MS = 50;
+export const LONGEST_MS = 1_000;
+/** Mean of a log-uniform runtime, ms. */
+export const MEAN_MS = (LONGEST_MS - SHORTEST_MS) / Math.log(LONGEST_MS / SHORTEST_MS);
+export const KEYS = 20;
+const STARVED_KEYS = 5;
+
+/** The need of each pool key; the last ones are starved. */
+export const NEEDS: readonly Need[] = Array.from({ length: KEYS }, (_, n) =>
+  slotNeed(`key-${n}`, n < KEYS - STARVED_KEYS),
+);
+export const isStarved = (need: Need): boolean => NEEDS.indexOf(need) >= KEYS - STARVED_KEYS;
+
+/** What is a tenant's own: how its jobs are spread. Each gets the number of the job. */
+export interface Habits {
+  readonly need?: (n: number) => Need;
+  readonly session?: (n: number) => string | undefined;
+  /** Rank of the class. */
+  readonly rank?: (n: number) => number;
+}
+
+/** Jobs of one tenant that arrive at random, `gapMs` apart in the mean. */
+export const stream = (name: string, random: Random, gapMs: number, habits: Habits): Stream => {
+  const templates = CLASSES.map((priority) => NEEDS.map((_, n) => templateOf(name, `tool-${n}`, priority)));
+  let n = 0;
+  let atMs = 0;
+  return () => {
+    atMs += random.gap(gapMs);
+    const need = habits.need?.(n) ?? (NEEDS[random.below(KEYS)] as Need);
+    const rank = habits.rank?.(n) ?? 2;
+    const template = templates[rank]?.[NEEDS.indexOf(need)];
+    if (template === undefined) throw new RangeError(`no class has rank ${rank}`);
+    const ranMs = Math.round(random.between(SHORTEST_MS, LONGEST_MS));
+    const job = new SimJob(template, need, ranMs, atMs, habits.session?.(n));
+    n += 1;
+    return job;
+  };
+};
+
+/** What each may have of `capacity` when it is shared by weight and nobody gets more than it wants (water filling). */
+export const fairShares = (
+  wanted: readonly number[],
+  weights: readonly number[],
+  capacity: number,
+): readonly number[] => {
+  const order = wanted.map((_, at) => at);
+  const level = (at: number): number => (wanted[at] ?? 0) / (weights[at] ?? 1);
+  order.sort((a, b) => level(a) - level(b));
+  const shares = wanted.map(() => 0);
+  let left = capacity;
+  let weightLeft = weights.reduce((sum, weight) => sum + weight, 0);
+  for (const at of order) {
+    const weight = weights[at] ?? 1;
+    const share = Math.min(wanted[at] ?? 0, (left * weight) / weightLeft);
+    shares[at] = share;
+    left -= share;
+    weightLeft -= weight;
+  }
+  return shares;
+};
+
+/** Jain's index: 1 when all are equal, 1/n when one has everything. */
+export const jain = (values: readonly number[]): number => {
+  const sum = values.reduce((all, one) => all + one, 0);
+  const squares = values.reduce((all, one) => all + one * one, 0);
+  return (sum * sum) / (values.length * squares);
+};
