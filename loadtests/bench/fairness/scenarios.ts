@@ -25,11 +25,12 @@ const OVERLOAD = 3;
 const WARM_UP = 0.2;
 
 export interface Sharing {
-  /** Of served runtime over what water filling grants. */
+  /** Of served runtime over weight, among tenants that wanted more than they could have. */
   readonly jain: number;
+  /** Served runtime over what water filling grants, of all tenants. */
   readonly least: number;
   readonly most: number;
-  /** Tenants that wanted more than they could have. */
+  /** How many wanted more than they could have. */
   readonly backlogged: number;
   readonly starts: number;
 }
@@ -68,11 +69,12 @@ export const sharing = (tenants: number, jobs: number, seed: number): Sharing =>
   const capacity = served.reduce((sum, one) => sum + one, 0);
   const fair = fairShares(wanted, weights, capacity);
   const ratios = served.flatMap((one, at) => ((fair[at] ?? 0) > LONGEST_MS ? [one / (fair[at] ?? 1)] : []));
+  const isBacklogged = (at: number): boolean => (fair[at] ?? 0) < 0.999 * (wanted[at] ?? 0);
   return {
-    jain: jain(ratios),
+    jain: jain(served.flatMap((one, at) => (isBacklogged(at) ? [one / (weights[at] ?? 1)] : []))),
     least: Math.min(...ratios),
     most: Math.max(...ratios),
-    backlogged: fair.filter((share, at) => share < 0.999 * (wanted[at] ?? 0)).length,
+    backlogged: served.filter((_, at) => isBacklogged(at)).length,
     starts: simulation.starts,
   };
 };
