@@ -15,12 +15,14 @@ export const LONGEST_MS = 1_000;
 export const MEAN_MS = (LONGEST_MS - SHORTEST_MS) / Math.log(LONGEST_MS / SHORTEST_MS);
 export const KEYS = 20;
 const STARVED_KEYS = 5;
+/** The first keys: those that hosts have room for. */
+export const OPEN_KEYS = KEYS - STARVED_KEYS;
 
 /** The need of each pool key; the last ones are starved. */
 export const NEEDS: readonly Need[] = Array.from({ length: KEYS }, (_, n) =>
-  slotNeed(`key-${n}`, n < KEYS - STARVED_KEYS),
+  slotNeed(`key-${n}`, n < OPEN_KEYS),
 );
-export const isStarved = (need: Need): boolean => NEEDS.indexOf(need) >= KEYS - STARVED_KEYS;
+export const isStarved = (need: Need): boolean => NEEDS.indexOf(need) >= OPEN_KEYS;
 
 /** What is a tenant's own: how its jobs are spread. Each gets the number of the job. */
 export interface Habits {
@@ -30,6 +32,13 @@ export interface Habits {
   readonly rank?: (n: number) => number;
 }
 
+/** The need of the nth key. */
+export const needAt = (n: number): Need => {
+  const need = NEEDS[n % NEEDS.length];
+  if (need === undefined) throw new RangeError('there are no keys');
+  return need;
+};
+
 /** Jobs of one tenant that arrive at random, `gapMs` apart in the mean. */
 export const stream = (name: string, random: Random, gapMs: number, habits: Habits): Stream => {
   const templates = CLASSES.map((priority) => NEEDS.map((_, n) => templateOf(name, `tool-${n}`, priority)));
@@ -37,7 +46,7 @@ export const stream = (name: string, random: Random, gapMs: number, habits: Habi
   let atMs = 0;
   return () => {
     atMs += random.gap(gapMs);
-    const need = habits.need?.(n) ?? (NEEDS[random.below(KEYS)] as Need);
+    const need = habits.need?.(n) ?? needAt(random.below(KEYS));
     const rank = habits.rank?.(n) ?? 2;
     const template = templates[rank]?.[NEEDS.indexOf(need)];
     if (template === undefined) throw new RangeError(`no class has rank ${rank}`);

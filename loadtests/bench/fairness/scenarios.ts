@@ -1,13 +1,15 @@
 /** What is measured of fairness, each as a run of its own on a virtual clock. */
 import type { TenantId } from '@zerofleet/model';
-import { CLASSES, DEFAULT_POLICY, LOWEST_RANK } from '@zerofleet/scheduler';
+import { CLASSES, DEFAULT_POLICY, LOWEST_RANK, type Need } from '@zerofleet/scheduler';
 import {
   fairShares,
   isStarved,
   jain,
   LONGEST_MS,
   MEAN_MS,
+  needAt,
   NEEDS,
+  OPEN_KEYS,
   stream,
   WEIGHTS,
   type Habits,
@@ -110,7 +112,7 @@ export const flooded = (flood: number, lightJobs: number, seed: number): Flood =
     // A job of the flood that started while this one waited took its slot.
     excessMs.push(Math.max(0, lastFloodMs - job.arrivedMs));
   });
-  const need = NEEDS[0] as SimJob['need'];
+  const need = needAt(0);
   const template = templateOf('flood', 'tool-0', 'normal');
   for (let n = 0; n < flood; n += 1)
     simulation.scheduler.add(new SimJob(template, need, Math.round(random.between(50, LONGEST_MS)), 0), 0);
@@ -136,7 +138,7 @@ export const lowestShare = (high: number, low: number, starts: number, seed: num
     const rank = n < high ? n % LOWEST_RANK : LOWEST_RANK;
     // The few of the lowest class always have work: that there is none would say nothing about its turn.
     const each = n < high ? gapMs : (low * MEAN_MS) / SLOTS / OVERLOAD;
-    const need = (): SimJob['need'] => NEEDS[n % 15] as SimJob['need'];
+    const need = (): Need => needAt(n % OPEN_KEYS);
     simulation.feed(stream(`t${n}`, new Random(seed + n), each, { rank: () => rank, need }));
   }
   simulation.run(untilMs);
@@ -145,7 +147,7 @@ export const lowestShare = (high: number, low: number, starts: number, seed: num
 
 /** How tenants try to get more than their share. */
 export const TRICKS: Readonly<Record<string, Habits>> = {
-  keys: { need: (n) => NEEDS[n % 15] as SimJob['need'] },
+  keys: { need: (n) => needAt(n % OPEN_KEYS) },
   sessions: { session: (n) => `s${n % 200}` },
   classes: { rank: (n) => n % CLASSES.length },
   highest_class: { rank: () => 0 },
@@ -162,7 +164,7 @@ export const served = (habits: Habits, tenants: number, starts: number, seed: nu
     if (job.template.tenant === 't0') own += job.ranMs;
   });
   const gapMs = (tenants * MEAN_MS) / SLOTS / OVERLOAD;
-  const plain: Habits = { need: () => NEEDS[0] as SimJob['need'] };
+  const plain: Habits = { need: () => needAt(0) };
   for (let n = 0; n < tenants; n += 1)
     simulation.feed(stream(`t${n}`, new Random(seed + n), gapMs, n === 0 ? { ...plain, ...habits } : plain));
   simulation.run(untilMs);

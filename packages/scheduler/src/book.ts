@@ -40,6 +40,10 @@ export class Book {
     return tenant;
   }
 
+  allTenants(): IterableIterator<Tenant> {
+    return this.tenants.values();
+  }
+
   toolOf(name: ToolName): Tool {
     const known = this.tools.get(name);
     if (known !== undefined) return known;

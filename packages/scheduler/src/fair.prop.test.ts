@@ -203,8 +203,8 @@ it('starts the same jobs in the same order as one that looks at everything', () 
       }
       starts += pair.starts;
     }),
-    { numRuns: 500 },
+    { numRuns: 250 },
   );
   // The property must have had something to look at.
-  expect(starts).toBeGreaterThan(4_000);
-});
+  expect(starts).toBeGreaterThan(2_000);
+}, 120_000);

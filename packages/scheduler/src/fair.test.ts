@@ -50,6 +50,19 @@ describe('order', () => {
     expect(owners(drain(scheduler, one, 100, 1))).toBe('b');
   });
 
+  it('charges a job that runs longer than it was taken to, while it runs', () => {
+    const startedAfter = (ranMs: number): string => {
+      const scheduler = fresh(hostOf(2));
+      const [long] = put(scheduler, 5, { tenant: 'a' }) as [TestJob];
+      put(scheduler, 5, { tenant: 'b' });
+      expect(ran(scheduler.next(0))).toBe(long);
+      scheduler.ran(long, ranMs);
+      return owners(drain(scheduler, one, 1_000, 4));
+    };
+    expect(startedAfter(1_000)).toBe('baba');
+    expect(startedAfter(60_000)).toBe('bbbb');
+  });
+
   it('hands out no job twice, and none that was taken out', () => {
     const scheduler = fresh(hostOf(8));
     const [first, second, third] = put(scheduler, 3, { tenant: 'a' }) as [TestJob, TestJob, TestJob];
@@ -100,6 +113,14 @@ describe('gates', () => {
     expect(startable(scheduler, 100)).toHaveLength(1);
     expect(startable(scheduler, 10_000)).toHaveLength(3);
     expect(scheduler.next(10_000)).toMatchObject({ kind: 'wait' });
+  });
+
+  it('grant nothing at the beginning of a reign that the one before may have granted', () => {
+    const scheduler = fresh(hostOf(100));
+    scheduler.setTenant(tenant('a'), policy({ rate: { perSecond: 10, burst: 3 } }), 0);
+    put(scheduler, 5, { tenant: 'a' });
+    scheduler.takeOver(10_000);
+    expect(scheduler.next(10_000)).toEqual({ kind: 'wait', untilMs: 10_100 });
   });
 
   it('set compute time aside by the time limit, and begin anew each day', () => {

@@ -22,10 +22,10 @@ import { CLASSES, CLASS_PRICES, LOWEST, rankOf } from './classes.js';
 import { explain, type Explanation } from './explain.js';
 import type { Flow } from './flow.js';
 import type { PauseCause } from './lane.js';
+import type { Lease } from './lease.js';
 import { checkPolicy, type TenantPolicy } from './policy.js';
 import type { QueuedJob } from './queued-job.js';
 import { Supplies, type FleetHost } from './supply.js';
-import type { Tenant } from './tenant.js';
 import { Timers } from './timers.js';
 
 /** What is next. `wait`: nothing may run before something changes, or before `untilMs`. */
@@ -123,6 +123,14 @@ export class FairScheduler<J extends QueuedJob = QueuedJob> {
     if (job.flow !== null) this.start(job, job.flow, warm, 1, nowMs);
   }
 
+  /** A job has run for `ranMs` and goes on: what is beyond its estimate is charged at once, and not only at its end. */
+  ran(job: J, ranMs: number): void {
+    const { lease } = job;
+    if (lease === null || ranMs <= lease.chargedMs) return;
+    lease.tenant.owe((ranMs - lease.chargedMs) * lease.rate);
+    lease.chargedMs = ranMs;
+  }
+
   /**
    * A running job ended after `ranMs`; null: nothing of it ran. `again`: it will be put in once more, now or later, and keeps
    * its session's turn until then (or until it is removed).
@@ -141,7 +149,7 @@ export class FairScheduler<J extends QueuedJob = QueuedJob> {
       meter.learn(lease.warm, ranMs);
       tenant.use(ranMs, nowMs);
     }
-    this.correct(tenant, ((ranMs ?? 0) - lease.estimateMs) * lease.rate);
+    this.correct(lease, ranMs ?? 0);
     tool.running -= 1;
     tool.reopen();
     if (!again) this.book.passTurn(job);
@@ -170,6 +178,11 @@ export class FairScheduler<J extends QueuedJob = QueuedJob> {
 
   removeHost(worker: WorkerId): void {
     this.supplies.remove(worker);
+  }
+
+  /** A reign begins: what the leader before may have granted is not granted again. */
+  takeOver(nowMs: number): void {
+    for (const tenant of this.book.allTenants()) tenant.bucket?.empty(nowMs);
   }
 
   /** Compute time that a tenant has used on the day of `nowMs`, ms. */
@@ -219,13 +232,14 @@ export class FairScheduler<J extends QueuedJob = QueuedJob> {
     meter.running += 1;
     meter.tool.running += 1;
     job.standing = 'running';
-    job.lease = { tenant, meter, estimateMs, rate, warm, reservedMs: job.timeoutMs };
+    job.lease = { tenant, meter, chargedMs: estimateMs, rate, warm, reservedMs: job.timeoutMs };
   }
 
-  /** A job cost its tenant `amount` virtual ms more than it was charged, or less. */
-  private correct(tenant: Tenant, amount: number): void {
+  /** The job took more than it was charged, or less. */
+  private correct({ tenant, chargedMs, rate }: Lease, ranMs: number): void {
+    const amount = (ranMs - chargedMs) * rate;
     if (amount >= 0) tenant.owe(amount);
-    else if (tenant.refund(-amount, this.arbiter.virtualMs)) this.book.moveUp(tenant);
+    else if (tenant.refund(-amount, chargedMs * rate, this.arbiter.virtualMs)) this.book.moveUp(tenant);
   }
 
   private setPause(target: Target, cause: PauseCause | null): void {

@@ -1,7 +1,8 @@
 /**
  * What one tenant has waiting in one class for one lane, in order.
  *
- * F1  First in, first out by `seq`. The list that a flow is holds what came in order; what was put in front, or whose session passed it the turn late, stands in `ahead`.
+ * F1  First in, first out by `seq`. The list that a flow is holds what came in order; what was put in front, or whose session
+ *     passed it the turn late, stands in `ahead`.
  * F2  A flow with jobs is in the heap of its group, or it is blocked and says why.
  */
 import { MinHeap } from './heap.js';

@@ -15,8 +15,8 @@ const ARITY = 1 << ARITY_LOG2;
 
 export class IndexedHeap<T extends HeapItem> {
   private readonly items: T[] = [];
-  private readonly firsts: number[] = [];
-  private readonly seconds: number[] = [];
+  /** Both keys of each item, side by side: the children of one lie in one line of the cache. */
+  private readonly keys: number[] = [];
 
   get size(): number {
     return this.items.length;
@@ -28,16 +28,11 @@ export class IndexedHeap<T extends HeapItem> {
 
   /** The keys of the top; Infinity when empty. */
   get topFirst(): number {
-    return this.items.length === 0 ? Infinity : (this.firsts[0] as number);
+    return this.items.length === 0 ? Infinity : (this.keys[0] as number);
   }
 
   get topSecond(): number {
-    return this.items.length === 0 ? Infinity : (this.seconds[0] as number);
-  }
-
-  /** The first key that `item` stands with. */
-  firstOf(item: T): number {
-    return this.firsts[item.heapAt] as number;
+    return this.items.length === 0 ? Infinity : (this.keys[1] as number);
   }
 
   /** Puts `item` in, or moves it to where its new keys belong. */
@@ -45,14 +40,9 @@ export class IndexedHeap<T extends HeapItem> {
     const at = item.heapAt;
     if (at < 0) {
       this.items.push(item);
-      this.firsts.push(first);
-      this.seconds.push(second);
+      this.keys.push(first, second);
       this.rise(this.items.length - 1, item, first, second);
-      return;
-    }
-    const was = this.firsts[at] as number;
-    if (first < was || (first === was && second < (this.seconds[at] as number)))
-      this.rise(at, item, first, second);
+    } else if (this.isBefore(first, second, at)) this.rise(at, item, first, second);
     else this.sink(at, item, first, second);
   }
 
@@ -62,8 +52,8 @@ export class IndexedHeap<T extends HeapItem> {
     if (at < 0) return;
     item.heapAt = -1;
     const last = this.items.pop() as T;
-    const first = this.firsts.pop() as number;
-    const second = this.seconds.pop() as number;
+    const second = this.keys.pop() as number;
+    const first = this.keys.pop() as number;
     if (last === item) return;
     if (at > 0 && this.isBefore(first, second, (at - 1) >> ARITY_LOG2)) this.rise(at, last, first, second);
     else this.sink(at, last, first, second);
@@ -77,7 +67,7 @@ export class IndexedHeap<T extends HeapItem> {
       this.move(parent, at);
       at = parent;
     }
-    this.settle(at, item, first, second);
+    this.put(at, item, first, second);
   }
 
   private sink(from: number, item: T, first: number, second: number): void {
@@ -85,25 +75,25 @@ export class IndexedHeap<T extends HeapItem> {
     let at = from;
     for (;;) {
       const child = this.firstChild(at, length);
-      if (child < 0 || !this.isAfter(first, second, child)) break;
+      if (child < 0 || this.isBefore(first, second, child)) break;
       this.move(child, at);
       at = child;
     }
-    this.settle(at, item, first, second);
+    this.put(at, item, first, second);
   }
 
   /** The smallest child of `at`; -1 when it has none. */
   private firstChild(at: number, length: number): number {
-    const { firsts, seconds } = this;
+    const { keys } = this;
     const begin = (at << ARITY_LOG2) + 1;
     if (begin >= length) return -1;
     const end = Math.min(begin + ARITY, length);
     let best = begin;
-    let bestFirst = firsts[begin] as number;
+    let bestFirst = keys[2 * begin] as number;
     for (let child = begin + 1; child < end; child += 1) {
-      const first = firsts[child] as number;
+      const first = keys[2 * child] as number;
       if (first > bestFirst) continue;
-      if (first === bestFirst && (seconds[child] as number) >= (seconds[best] as number)) continue;
+      if (first === bestFirst && (keys[2 * child + 1] as number) >= (keys[2 * best + 1] as number)) continue;
       best = child;
       bestFirst = first;
     }
@@ -111,23 +101,19 @@ export class IndexedHeap<T extends HeapItem> {
   }
 
   private isBefore(first: number, second: number, at: number): boolean {
-    const other = this.firsts[at] as number;
-    return first < other || (first === other && second < (this.seconds[at] as number));
-  }
-
-  private isAfter(first: number, second: number, at: number): boolean {
-    const other = this.firsts[at] as number;
-    return first > other || (first === other && second > (this.seconds[at] as number));
+    const other = this.keys[2 * at] as number;
+    return first < other || (first === other && second < (this.keys[2 * at + 1] as number));
   }
 
   private move(from: number, to: number): void {
-    this.settle(to, this.items[from] as T, this.firsts[from] as number, this.seconds[from] as number);
+    const { keys } = this;
+    this.put(to, this.items[from] as T, keys[2 * from] as number, keys[2 * from + 1] as number);
   }
 
-  private settle(at: number, item: T, first: number, second: number): void {
+  private put(at: number, item: T, first: number, second: number): void {
     this.items[at] = item;
-    this.firsts[at] = first;
-    this.seconds[at] = second;
+    this.keys[2 * at] = first;
+    this.keys[2 * at + 1] = second;
     item.heapAt = at;
   }
 }

@@ -5,8 +5,8 @@ import type { Tenant } from './tenant.js';
 export interface Lease {
   readonly tenant: Tenant;
   readonly meter: Meter;
-  /** What was charged at its start, ms of runtime. */
-  readonly estimateMs: number;
+  /** What was charged for it so far, ms of runtime. */
+  chargedMs: number;
   /** Virtual ms of the account for a ms of runtime, as it was at its start. */
   readonly rate: number;
   readonly warm: boolean;

@@ -108,7 +108,8 @@ export class NaiveScheduler {
     } else {
       const moved = Math.min(-delta, Math.max(0, account.tag - this.virtualMs));
       account.tag -= moved;
-      if (this.waits(job.template.tenant)) account.credit += -delta - moved;
+      if (this.waits(job.template.tenant))
+        account.credit = Math.min(account.credit + -delta - moved, estimateMs * rate);
     }
     if (!again) this.pass(job);
   }

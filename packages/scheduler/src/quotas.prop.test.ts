@@ -188,4 +188,4 @@ it('exceeds no quota in a million operations, and leaves no job behind', () => {
     { numRuns: 10, endOnFailure: true },
   );
   expect(ops).toBeGreaterThanOrEqual(1_000_000);
-});
+}, 120_000);

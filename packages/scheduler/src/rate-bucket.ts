@@ -27,6 +27,11 @@ export class RateBucket {
     this.tokens = Math.min(this.tokens, burst);
   }
 
+  empty(nowMs: number): void {
+    this.fill(nowMs);
+    this.tokens = 0;
+  }
+
   /** When the next token is there, ms; not after `nowMs` when one is there now, Infinity for never. */
   readyAtMs(nowMs: number): number {
     this.fill(nowMs);

@@ -117,11 +117,6 @@ export class Supplies {
     }
   }
 
-  /** Every host that is here. */
-  workers(): IterableIterator<WorkerId> {
-    return this.entries.keys();
-  }
-
   /** Whether a host has room of this shape now. */
   hasRoom(shape: Shape): boolean {
     return settled(shape.hosts, shape.room, false) !== undefined;

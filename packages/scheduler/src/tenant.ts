@@ -4,8 +4,9 @@
  *
  * T1  `tag` is the virtual time from which its next job runs, in ms of runtime over weight. A charge starts at
  *     max(tag, virtual time): idleness saves nothing up.
- * T2  What was charged too much comes back: to the tag down to the virtual time, beyond that as credit that pays for the next
- *     charges. A tenant that went idle has no credit.
+ * T2  What was charged too much comes back: to the tag down to the virtual time, beyond that as credit, at most one job's
+ *     charge, that pays for the next ones. (With nobody else there the virtual time runs with a tenant's own wrong charges:
+ *     more credit than that would put it before newcomers for long.) A tenant that went idle has no credit.
  * T3  Compute time of a day is set aside at the start, by the job's time limit: used + reserved never exceeds the quota.
  */
 import type { TenantId } from '@zerofleet/model';
@@ -128,12 +129,12 @@ export class Tenant {
     this.tag += amount - paid;
   }
 
-  /** Gives back `amount` virtual ms; true when the tag moved (T2). */
-  refund(amount: number, virtualMs: number): boolean {
+  /** Gives back `amount` of the `charge` of one job, virtual ms; true when the tag moved (T2). */
+  refund(amount: number, charge: number, virtualMs: number): boolean {
     const room = Math.max(0, this.tag - virtualMs);
     const moved = Math.min(amount, room);
     this.tag -= moved;
-    if (this.waiting > 0) this.credit += amount - moved;
+    if (this.waiting > 0) this.credit = Math.min(this.credit + amount - moved, charge);
     return moved > 0;
   }
 
