@@ -2,7 +2,6 @@
 export { CLASSES, CLASS_PRICES, CLASS_WEIGHTS, AGE_MS, LOWEST as LOWEST_RANK } from './classes.js';
 export * from './explain.js';
 export * from './fair.js';
-export * from './fifo.js';
 export * from './heap.js';
 export type { PauseCause } from './lane.js';
 export * from './placement.js';

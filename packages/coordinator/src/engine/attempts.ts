@@ -69,12 +69,17 @@ export class Attempts {
 
   /** Starts what may start. */
   dispatch(): void {
-    const { fold, fleet, commits } = this.options;
+    const { fold, fleet, commits, clock } = this.options;
     if (!commits.pipeline.healthy) return;
+    const { ready } = fold.queue;
+    fleet.tell(ready);
     for (;;) {
-      const choice = fold.queue.ready.next(fleet.hosts());
-      if (choice.kind !== 'run') return;
-      this.start(choice.candidate, choice.host.worker);
+      const turn = ready.next(clock.wallMs());
+      if (turn.kind === 'run') this.start(turn.job, turn.worker);
+      else {
+        fold.queue.heldUntilMs = turn.kind === 'wait' ? (turn.untilMs ?? Infinity) : Infinity;
+        return;
+      }
     }
   }
 
@@ -139,7 +144,8 @@ export class Attempts {
   private start(record: JobRecord, worker: WorkerEntry['worker']): void {
     const { fleet, commits } = this.options;
     const entry = fleet.get(worker);
-    if (record.state.kind !== 'queued' || entry === undefined) return;
+    if (record.state.kind !== 'queued' || entry === undefined)
+      throw new Error(`${record.id} cannot start at ${worker}`);
     const { id, need } = record;
     const attempt = record.state.attemptsStarted + 1;
     const assigned = fleet.assign(entry, id, attempt, need.room, need.poolKey);
@@ -219,7 +225,7 @@ export class Attempts {
 
   onRefused(entry: WorkerEntry, assigned: Assigned): void {
     if (entry.assigned.get(assigned.id) !== assigned) return;
-    entry.closed = true;
+    this.options.fleet.close(entry);
     const record = this.options.fold.state.jobs.get(assigned.id);
     if (record !== undefined) this.endUnfinished(record, 'handed_back');
     this.dispatch();

@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { BootId, JobId, Room, WorkerId } from '@zerofleet/model';
 import type { Ready } from '@zerofleet/protocol';
-import { Fleet, type WorkerEntry } from './fleet.js';
+import type { FleetHost } from '@zerofleet/scheduler';
+import { Fleet, type Hosts, type WorkerEntry } from './fleet.js';
 
 const W1 = 'w1' as WorkerId;
 const boot = (n: number): BootId => `11111111-1111-4111-8111-${String(n).padStart(12, '0')}` as BootId;
@@ -27,6 +28,19 @@ const join = (fleet: Fleet): WorkerEntry => {
   return entry;
 };
 
+/** What was told of hosts so far. */
+class Told implements Hosts {
+  readonly hosts = new Map<WorkerId, FleetHost>();
+
+  setHost(host: FleetHost): void {
+    this.hosts.set(host.worker, host);
+  }
+
+  removeHost(worker: WorkerId): void {
+    this.hosts.delete(worker);
+  }
+}
+
 describe('the fleet', () => {
   it('counts free room by its own sum, whatever is assigned, released and released again', () => {
     const step = fc.record({
@@ -39,6 +53,7 @@ describe('the fleet', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
         const fleet = new Fleet();
+        const told = new Told();
         const entry = join(fleet);
         const held = new Map<number, { attempt: number; need: Room }>();
         for (const { id, attempt, cpuMilli, memoryMiB, release } of steps) {
@@ -55,7 +70,10 @@ describe('the fleet', () => {
             sum.cpuMilli += need.cpuMilli;
             sum.memoryMiB += need.memoryMiB;
           }
-          expect(fleet.hosts()[0]?.free).toEqual({
+          // What was started is known to whoever started it; here that is nobody.
+          fleet.refresh(entry, ready(entry.seq + 1), 0);
+          fleet.tell(told);
+          expect(told.hosts.get(W1)?.free).toEqual({
             cpuMilli: ROOM.cpuMilli - sum.cpuMilli,
             memoryMiB: ROOM.memoryMiB - sum.memoryMiB,
           });
@@ -66,16 +84,23 @@ describe('the fleet', () => {
 
   it('gives nothing to a worker that has not spoken, drains, or refused a run since it last spoke', () => {
     const fleet = new Fleet();
+    const told = new Told();
+    const open = (): number => {
+      fleet.tell(told);
+      return told.hosts.size;
+    };
     const entry = fleet.expect(W1, boot(1), 'warm', 0);
-    expect(fleet.hosts()).toEqual([]);
+    expect(open()).toBe(0);
     fleet.refresh(entry, ready(1), 0);
-    expect(fleet.hosts()).toHaveLength(1);
-    entry.closed = true;
-    expect(fleet.hosts()).toEqual([]);
+    expect(open()).toBe(1);
+    fleet.close(entry);
+    expect(open()).toBe(0);
     fleet.refresh(entry, ready(2, { draining: true }), 0);
-    expect(fleet.hosts()).toEqual([]);
+    expect(open()).toBe(0);
     fleet.refresh(entry, ready(3), 0);
-    expect(fleet.hosts()).toHaveLength(1);
+    expect(open()).toBe(1);
+    fleet.dismiss(entry);
+    expect(open()).toBe(0);
   });
 
   it('drops a Ready that comes late or twice', () => {
@@ -112,6 +137,8 @@ describe('the fleet', () => {
     const pools = [{ key: 'pool', target: 1, starting: 0, warm: 1, busy: 0, idle: 0 }];
     fleet.refresh(entry, ready(1, { pools }), 0);
     for (const n of [1, 2]) fleet.assign(entry, job(n), 1, { cpuMilli: 1, memoryMiB: 1 }, 'pool');
-    expect(fleet.hosts()[0]?.warm.get('pool')).toBe(0);
+    const told = new Told();
+    fleet.tell(told);
+    expect(told.hosts.get(W1)?.warm.get('pool')).toBe(0);
   });
 });

@@ -18,7 +18,7 @@ import {
   type WorkerId,
 } from '@zerofleet/model';
 import { formFor, type Ready, type WireForm } from '@zerofleet/protocol';
-import type { Host } from '@zerofleet/scheduler';
+import type { FleetHost } from '@zerofleet/scheduler';
 
 /**
  * An attempt on a worker. `staged`: not sent yet, or sent and not known to have arrived. `sending`: a run message is
@@ -55,9 +55,17 @@ export interface WorkerEntry {
 /** Dead boots that are remembered, to drop their late messages. */
 const DEAD_BOOTS_MAX = 4_096;
 
+/** Whoever decides where jobs run. It knows of its own decisions. */
+export interface Hosts {
+  setHost(host: FleetHost): void;
+  removeHost(worker: WorkerId): void;
+}
+
 export class Fleet {
   private readonly entries = new Map<WorkerId, WorkerEntry>();
   private readonly deadBoots = new Set<BootId>();
+  /** Workers that changed otherwise than by a job that was started on them. */
+  private readonly touched = new Set<WorkerId>();
 
   all(): IterableIterator<WorkerEntry> {
     return this.entries.values();
@@ -89,6 +97,7 @@ export class Fleet {
       strangers: new Set(),
     };
     this.entries.set(worker, entry);
+    this.touched.add(worker);
     return entry;
   }
 
@@ -103,12 +112,13 @@ export class Fleet {
     entry.closed = false;
     entry.lastHeardMs = nowMs;
     entry.warm = new Map(ready.pools.map((pool) => [pool.key, pool.warm]));
+    this.touched.add(entry.worker);
     return true;
   }
 
   /** The worker's boot is over (W2). Its entry, with what was assigned to it. */
   bury(entry: WorkerEntry): void {
-    if (this.entries.get(entry.worker) === entry) this.entries.delete(entry.worker);
+    if (this.entries.get(entry.worker) === entry) this.dismiss(entry);
     this.deadBoots.add(entry.boot);
     const [oldest] = this.deadBoots;
     if (this.deadBoots.size > DEAD_BOOTS_MAX && oldest !== undefined) this.deadBoots.delete(oldest);
@@ -117,6 +127,7 @@ export class Fleet {
   /** A worker was silent but may live: it is not there until it speaks, under the same boot too. */
   dismiss(entry: WorkerEntry): void {
     this.entries.delete(entry.worker);
+    this.touched.add(entry.worker);
   }
 
   assign(entry: WorkerEntry, id: JobId, attempt: Attempt, need: Room, poolKey: string): Assigned {
@@ -134,20 +145,25 @@ export class Fleet {
     if (entry === undefined || assigned?.attempt !== attempt) return;
     entry.assigned.delete(id);
     entry.used = subtractRoom(entry.used, assigned.need);
+    this.touched.add(worker);
   }
 
-  /** The workers that may get a job now. */
-  hosts(): Host[] {
-    const hosts: Host[] = [];
-    for (const entry of this.entries.values()) {
-      if (entry.draining || entry.closed || entry.seq < 0) continue;
-      hosts.push({
-        worker: entry.worker,
-        mode: entry.mode,
-        free: subtractRoom(entry.room, entry.used),
-        warm: entry.warm,
-      });
+  /** It takes nothing more until its next Ready (W3). */
+  close(entry: WorkerEntry): void {
+    entry.closed = true;
+    this.touched.add(entry.worker);
+  }
+
+  /** Tells of the workers that changed since the last call: what room they have for jobs, or that they take none now. */
+  tell(hosts: Hosts): void {
+    for (const worker of this.touched) {
+      const entry = this.entries.get(worker);
+      if (entry === undefined || entry.draining || entry.closed || entry.seq < 0) hosts.removeHost(worker);
+      else {
+        const { mode, room, used, warm } = entry;
+        hosts.setHost({ worker, mode, free: subtractRoom(room, used), room, warm });
+      }
     }
-    return hosts;
+    this.touched.clear();
   }
 }

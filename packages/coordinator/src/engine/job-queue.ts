@@ -5,8 +5,14 @@
  * U1  Follows the fold by `changed` alone: a job is in the scheduler exactly while it is queued and its time has come.
  * U2  Times are of the leader's wall clock; a job comes due at `due` and never by itself.
  */
-import { poolKeyOf, type JobTemplate, type ToolDefinition, type ToolName } from '@zerofleet/model';
-import { FifoScheduler, MinHeap, type Need } from '@zerofleet/scheduler';
+import {
+  poolKeyOf,
+  type JobState,
+  type JobTemplate,
+  type ToolDefinition,
+  type ToolName,
+} from '@zerofleet/model';
+import { FairScheduler, MinHeap, type Need } from '@zerofleet/scheduler';
 import type { JobRecord } from './job-record.js';
 import type { FoldListener } from './shard-state.js';
 
@@ -18,11 +24,13 @@ const NOWHERE: Need = {
 };
 
 export class JobQueue implements FoldListener {
-  readonly ready = new FifoScheduler<JobRecord>();
+  readonly ready = new FairScheduler<JobRecord>();
   /** Queued jobs of tools that this release does not define. */
   readonly undefinedTools = new Set<JobRecord>();
   /** Jobs with an attempt at a worker. */
   readonly running = new Set<JobRecord>();
+  /** Until when nothing may start unless something changes, Unix ms; whoever asks the scheduler notes it. */
+  heldUntilMs = Infinity;
   private readonly tools: ReadonlyMap<ToolName, ToolDefinition>;
   private readonly needs = new Map<string, Need>();
   private readonly delayed = new MinHeap<JobRecord>();
@@ -43,21 +51,34 @@ export class JobQueue implements FoldListener {
     return need;
   }
 
-  changed(record: JobRecord, first: boolean): void {
-    const { state } = record;
+  changed(record: JobRecord, before: JobState | null, atMs: number, first: boolean): void {
+    const { state, need } = record;
     if (state.kind === 'running') this.running.add(record);
     else this.running.delete(record);
-    if (state.kind !== 'queued') {
-      this.ready.remove(record);
-      this.undefinedTools.delete(record);
+    if (need === NOWHERE) {
+      if (state.kind === 'queued') this.undefinedTools.add(record);
+      else this.undefinedTools.delete(record);
       return;
     }
+    if (before?.kind === 'running' && state.kind !== 'running')
+      this.ready.ended(record, atMs, ranMs(before, state, atMs), state.kind === 'queued');
+    // One that was handed out here runs already by its account.
+    if (state.kind === 'running') this.ready.adopt(record, atMs);
+    else if (state.kind === 'finished') this.ready.remove(record);
+    else this.wait(record, state, atMs, first);
+  }
+
+  private wait(
+    record: JobRecord,
+    state: Extract<JobState, { kind: 'queued' }>,
+    atMs: number,
+    first: boolean,
+  ): void {
     if (state.attemptsSpent === 0 && record.extras?.deadlineAtMs !== undefined)
       this.deadlines.push(record, record.extras.deadlineAtMs);
-    if (record.need === NOWHERE) this.undefinedTools.add(record);
-    else if (state.dueAtMs !== null) this.delayed.push(record, state.dueAtMs);
-    else if (first) this.ready.addFirst(record);
-    else this.ready.add(record);
+    if (state.dueAtMs !== null) this.delayed.push(record, state.dueAtMs);
+    else if (first) this.ready.addFirst(record, atMs);
+    else this.ready.add(record, atMs);
   }
 
   /** Moves what is due by `wallMs` to those who may start. */
@@ -71,7 +92,7 @@ export class JobQueue implements FoldListener {
         state.dueAtMs !== null &&
         state.dueAtMs <= wallMs
       )
-        this.ready.add(record);
+        this.ready.add(record, wallMs);
     }
   }
 
@@ -85,8 +106,18 @@ export class JobQueue implements FoldListener {
     return late;
   }
 
-  /** When the next job comes due or expires, Unix ms; Infinity for never. */
+  /** When the next job comes due or expires, or a quota lets one start, Unix ms; Infinity for never. */
   get nextAtMs(): number {
-    return Math.min(this.delayed.firstKey, this.deadlines.firstKey);
+    return Math.min(this.delayed.firstKey, this.deadlines.firstKey, this.heldUntilMs);
   }
 }
+
+/** What the attempt that ended at `atMs` used; null when it was handed back before anything of it ran. */
+const ranMs = (
+  before: Extract<JobState, { kind: 'running' }>,
+  after: JobState,
+  atMs: number,
+): number | null => {
+  if (after.kind === 'queued' && after.attemptsSpent < before.attemptsSpent) return null;
+  return Math.max(atMs - before.startedAtMs, 0);
+};

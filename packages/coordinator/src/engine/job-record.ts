@@ -11,13 +11,13 @@ import {
   type PayloadRef,
   type StoredJob,
 } from '@zerofleet/model';
-import type { Candidate, Need } from '@zerofleet/scheduler';
+import { QueuedJob, type Need } from '@zerofleet/scheduler';
 import type { JobSnapshot } from './ports.js';
 
 /** Bytes of a job in the ledger beside its inline payload, roughly. */
 const STORED_HEAD_BYTES = 200;
 
-export class JobRecord implements Candidate {
+export class JobRecord extends QueuedJob {
   readonly id: JobId;
   readonly template: JobTemplate;
   readonly timeoutMs: number;
@@ -37,6 +37,7 @@ export class JobRecord implements Candidate {
   need: Need;
 
   constructor(job: StoredJob, template: JobTemplate, home: number, state: JobState, need: Need) {
+    super();
     this.id = job.id;
     this.template = template;
     this.timeoutMs = job.timeoutMs;

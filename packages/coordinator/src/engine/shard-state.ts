@@ -49,8 +49,8 @@ interface Page {
 export interface FoldListener {
   /** What a job of this template needs of a worker. */
   needOf(template: JobTemplate): Need;
-  /** The job is new, or its state changed; `first`: it goes in front of what waits. */
-  changed(record: JobRecord, first: boolean): void;
+  /** The job is new (`before` is null), or its state changed; `first`: it goes in front of what waits. */
+  changed(record: JobRecord, before: JobState | null, atMs: number, first: boolean): void;
 }
 
 /** Templates that are shared by identity; more than that are simply not shared. */
@@ -151,27 +151,31 @@ export class ShardState {
         this.leaderFormat = event.format;
         return undefined;
       case 'accepted':
-        return this.add(event.job, seq, firstState(event.job.extras));
+        return this.add(event.job, seq, firstState(event.job.extras), atMs);
       case 'carried':
-        return this.carry(event.job, event.state, seq);
+        return this.carry(event.job, event.state, seq, atMs);
       case 'parked':
-        this.park(event.page, event.ids, seq, pages.get(event.page) ?? []);
+        this.park(event, seq, atMs, pages.get(event.page) ?? []);
         return undefined;
       case 'started': {
         const { attempt, worker, boot } = event;
-        return this.step(event.id, { kind: 'started', assignment: { attempt, epoch, worker, boot }, atMs });
+        return this.step(
+          event.id,
+          { kind: 'started', assignment: { attempt, epoch, worker, boot }, atMs },
+          atMs,
+        );
       }
       case 'finished': {
         const { attempt, outcome } = event;
-        const record = this.step(event.id, { kind: 'finished', attempt, outcome, atMs });
+        const record = this.step(event.id, { kind: 'finished', attempt, outcome, atMs }, atMs);
         if (record !== undefined) push(this.ended, seq, record.id);
         return record;
       }
       case 'cancel_requested':
-        return this.step(event.id, { kind: 'cancel_requested' });
+        return this.step(event.id, { kind: 'cancel_requested' }, atMs);
       case 'requeued': {
         const { attempt, reason, dueAtMs } = event;
-        return this.step(event.id, { kind: 'requeued', attempt, reason, dueAtMs }, reason !== 'retry');
+        return this.step(event.id, { kind: 'requeued', attempt, reason, dueAtMs }, atMs, reason !== 'retry');
       }
     }
   }
@@ -218,7 +222,7 @@ export class ShardState {
     return template;
   }
 
-  private add(job: StoredJob, home: number, state: JobState): JobRecord {
+  private add(job: StoredJob, home: number, state: JobState, atMs: number): JobRecord {
     const template = this.sharedOf.get(job.template) ?? this.share(job.template);
     const record = new JobRecord(job, template, home, state, this.listener.needOf(template));
     this.jobs.set(job.id, record);
@@ -228,7 +232,7 @@ export class ShardState {
     const { idempotency } = job.extras ?? {};
     if (idempotency !== undefined) this.keys.set(`${template.tenant} ${idempotency.key}`, record);
     this.count(template.tenant, state, 1);
-    this.listener.changed(record, false);
+    this.listener.changed(record, null, atMs, false);
     return record;
   }
 
@@ -239,14 +243,19 @@ export class ShardState {
     return shared;
   }
 
-  private carry(job: StoredJob, state: JobState, seq: number): JobRecord {
+  private carry(job: StoredJob, state: JobState, seq: number, atMs: number): JobRecord {
     const record = this.jobs.get(job.id);
-    if (record === undefined) return this.add(job, seq, state);
+    if (record === undefined) return this.add(job, seq, state, atMs);
     this.move(record, seq);
     return record;
   }
 
-  private park(page: number, ids: readonly JobId[], seq: number, content: readonly ParkedJob[]): void {
+  private park(
+    { page, ids }: Extract<LedgerEvent, { kind: 'parked' }>,
+    seq: number,
+    atMs: number,
+    content: readonly ParkedJob[],
+  ): void {
     const known = this.pages.get(page);
     if (known === undefined) this.pages.set(page, { seq, live: 0 });
     else {
@@ -262,21 +271,21 @@ export class ShardState {
       if (record !== undefined) {
         if (record.home !== -page) this.move(record, -page);
       } else if (parked !== undefined) {
-        const added = this.add(parked.job, -page, parked.state);
+        const added = this.add(parked.job, -page, parked.state, atMs);
         added.shown = added.state;
       }
     }
     this.dropIfEmpty(page);
   }
 
-  private step(id: JobId, event: JobEvent, first = false): JobRecord | undefined {
+  private step(id: JobId, event: JobEvent, atMs: number, first = false): JobRecord | undefined {
     const record = this.jobs.get(id);
     if (record === undefined) return undefined;
     const before = record.state;
     record.state = transitionJob(before, event);
     this.count(record.template.tenant, before, -1);
     this.count(record.template.tenant, record.state, 1);
-    this.listener.changed(record, first);
+    this.listener.changed(record, before, atMs, first);
     return record;
   }
 
