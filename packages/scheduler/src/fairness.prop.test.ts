@@ -16,12 +16,14 @@ interface Habits {
   readonly fromMs: number;
   readonly toMs: number;
   readonly form?: (n: number) => Partial<JobForm>;
+  /** Jobs that it keeps waiting. */
+  readonly depth?: number;
 }
 
-const source = (at: number, { fromMs, toMs, form }: Habits): Source => ({
+const source = (at: number, { fromMs, toMs, form, depth = 4 }: Habits): Source => ({
   form: (n) => ({ tenant: `t${at}`, ...form?.(n) }),
   ranMs: (n) => Math.round(fromMs + spread(n, at) * (toMs - fromMs)),
-  depth: 4,
+  depth,
 });
 
 /** Served runtime over weight of each. */
@@ -99,6 +101,15 @@ describe('nothing is gained', () => {
 
   it.each(forms)('by spreading over %s', (_, form) => {
     expect(shareOf({ ...plain, form })).toBeLessThanOrEqual(1.02 * shareOf(plain));
+  });
+
+  it('by putting a part into the lowest class, where it is alone', () => {
+    const form = (n: number): Partial<JobForm> => ({ class: n % 2 === 0 ? 'batch' : 'normal' });
+    const habits = [{ ...plain, form, depth: 2_000 }, ...Array.from({ length: 249 }, () => plain)];
+    const all = shares(run(4, habits, [], 20_000), []);
+    const fair = all.reduce((sum, one) => sum + one, 0) / all.length;
+    // Once, a class is worth LEAD_MS: a twentieth of what there is to have here.
+    expect(all[0]).toBeLessThanOrEqual(1.1 * fair);
   });
 });
 
