@@ -1,5 +1,5 @@
 /** What many jobs of a message have in common stands in it once: its templates, and of each job the index of its own. */
-import type { Decision, JobHead, JobTemplate } from '@zerofleet/model';
+import { headOf, type Decision, type JobHead, type JobTemplate } from '@zerofleet/model';
 
 /** The templates of one message under way, in the order in which they were first named. */
 export class TemplateTable {
@@ -35,17 +35,5 @@ export const ownHeadOf = ({ id, timeoutMs, maxAttempts, acceptedAtMs, extras }: 
 
 export const joinHead = (own: OwnHead, template: JobTemplate): JobHead => {
   const { id, timeoutMs, maxAttempts, acceptedAtMs, extras } = own;
-  const { tenant, tool, toolVersion, decision } = template;
-  return {
-    id,
-    tenant,
-    tool,
-    toolVersion,
-    class: template.class,
-    decision,
-    timeoutMs,
-    maxAttempts,
-    acceptedAtMs,
-    extras: extras ?? null,
-  };
+  return headOf({ id, template, timeoutMs, maxAttempts, acceptedAtMs, extras: extras ?? null });
 };

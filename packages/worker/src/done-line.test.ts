@@ -22,7 +22,8 @@ const NEVER = new Promise<never>(() => undefined);
 /** A leader that notes what it is told, and answers as `answer` says. */
 class Leader {
   readonly told: { readonly done: Done; readonly form: WireForm }[] = [];
-  answer: (done: Done, form: WireForm) => Uint8Array | Promise<Uint8Array> = (_, form) => encodeDoneReply({ retry: [] }, form);
+  answer: (done: Done, form: WireForm) => Uint8Array | Promise<Uint8Array> = (_, form) =>
+    encodeDoneReply({ retry: [] }, form);
   readonly line = new DoneLine({
     connection: {
       request: async (_subject: string, data: Uint8Array) => {

@@ -2,7 +2,6 @@ import {
   firstState,
   transitionJob,
   type BootId,
-  type ExecutionMode,
   type JobExtras,
   type JobId,
   type JobState,
