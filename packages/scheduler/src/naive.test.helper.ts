@@ -224,7 +224,7 @@ export class NaiveScheduler {
     const cost = estimateMs * rate;
     const paid = Math.min(account.credit, cost);
     account.credit -= paid;
-    account.tag = Math.max(account.tag, this.virtualMs) + cost - paid;
+    account.tag = Math.max(account.tag, this.virtualMs) + (cost - paid);
     if (account.policy.rate !== null) {
       this.fill(account, nowMs);
       account.tokens -= 1;

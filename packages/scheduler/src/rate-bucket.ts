@@ -37,7 +37,8 @@ export class RateBucket {
     this.fill(nowMs);
     if (this.tokens >= 1 - ROUNDING) return nowMs;
     if (this.burst < 1 || this.perSecond <= 0) return Infinity;
-    return nowMs + ((1 - this.tokens) * 1_000) / this.perSecond;
+    // Less than is allowed to lack: at that time it is there, however the sums were rounded on the way.
+    return nowMs + ((1 - ROUNDING / 2 - this.tokens) * 1_000) / this.perSecond;
   }
 
   /** Takes a token; false when there is none. */

@@ -119,7 +119,8 @@ export class Tenant {
   charge(cost: number, virtualMs: number): void {
     const paid = Math.min(this.credit, cost);
     this.credit -= paid;
-    this.tag = Math.max(this.tag, virtualMs) + cost - paid;
+    // Never back, not by a rounding: what stands in heaps by an older tag must not stand behind it.
+    this.tag = Math.max(this.tag, virtualMs) + (cost - paid);
   }
 
   /** Moves the account on by what a job cost beyond its charge. */
