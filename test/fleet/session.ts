@@ -1,8 +1,15 @@
-/** A session of a test file that makes its own processes: what it made goes after a Ctrl-C too. */
-import { Session } from '@zerofleet/launch';
+/**
+ * A session of a test file that makes its own processes: what it made goes after a Ctrl-C too, also when the runner ends this
+ * process in the middle of its clean-up.
+ */
+import { Session, startJanitor } from '@zerofleet/launch';
+
+let hasJanitor = false;
 
 /** A new session; a signal ends it, and then this process as it would have without. */
 export const testSession = (): Session => {
+  if (!hasJanitor) startJanitor();
+  hasJanitor = true;
   const session = new Session();
   const onSignal = (signal: NodeJS.Signals): void => {
     session.interrupt(signal);

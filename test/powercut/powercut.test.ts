@@ -6,7 +6,6 @@
 import { join } from 'node:path';
 import {
   makeDisk,
-  startJanitor,
   startLab,
   temporaryFolder,
   whyNoDisks,
@@ -14,7 +13,7 @@ import {
   type LabOptions,
   type Session,
 } from '@zerofleet/launch';
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { eventually } from '../fleet/eventually.js';
 import { testSession } from '../fleet/session.js';
 import { auditOf, type Findings } from './audit.js';
@@ -90,7 +89,6 @@ const CLEAN = { lost: [], doubled: [], breaks: [] };
 
 describe('a power cut under load', () => {
   let session: Session;
-  beforeAll(() => startJanitor());
   beforeEach(() => {
     const why = whyNoDisks();
     if (why !== undefined) throw new Error(`no disk can be made here: ${why}`);
