@@ -127,9 +127,18 @@ const figuresOf = (seen: Seen): [string, Figure][] => {
       `${name}_cpu`,
       { value: rounded(median(peaks.map(({ cpuUs }) => cpuUs))), unit: 'µs/job', n: jobs(peaks) },
     ],
+    ...leaderFigure(name, seen),
     [`${name}_p50`, latency('p50')],
     [`${name}_p99`, latency('p99')],
   ];
+};
+
+/** The leader's is one thread, which is where a shard's peak ends whatever the machine. */
+const leaderFigure = (name: string, { peaks }: Seen): [string, Figure][] => {
+  const each = peaks.flatMap(({ leaderCpuUs }) => leaderCpuUs ?? []);
+  if (each.length === 0) return [];
+  const n = peaks.reduce((sum, { jobs }) => sum + jobs, 0);
+  return [[`${name}_leader_cpu`, { value: rounded(median(each)), unit: 'µs/job', n }]];
 };
 
 /** Zerofleet's peak over each peer's with the same durability, as far as both were measured. */

@@ -16,6 +16,8 @@ export interface Tuning {
 export interface PeakResult extends ClosedResult {
   /** CPU time of all the system's processes, in µs a job. */
   readonly cpuUs: number;
+  /** The same of the coordinator's alone; null where there is none. */
+  readonly leaderCpuUs: number | null;
 }
 
 export interface Contestant {
@@ -51,13 +53,17 @@ export const startContestant = async (
   const worker = system === 'zerofleet' ? undefined : new Child(session, 'worker');
   await worker?.start(role);
   const cpuMs = (): number => cpuMsOf([producer.pid, worker?.pid, ...partsOf(lab).map((part) => part.pid)]);
+  const [leader] = lab.coordinators;
+  const leaderCpuMs = (): number => cpuMsOf([leader?.part.pid]);
   return {
     system,
     tuning,
     closed: async (load) => {
-      const before = cpuMs();
+      const [before, leaderBefore] = [cpuMs(), leaderCpuMs()];
       const result = await producer.closed(load);
-      return { ...result, cpuUs: ((cpuMs() - before) * 1_000) / result.allJobs };
+      const cpuUs = ((cpuMs() - before) * 1_000) / result.allJobs;
+      const leaderCpuUs = ((leaderCpuMs() - leaderBefore) * 1_000) / result.allJobs;
+      return { ...result, cpuUs, leaderCpuUs: leader === undefined ? null : leaderCpuUs };
     },
     open: (load) => producer.open(load),
     stop: async () => {
