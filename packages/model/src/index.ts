@@ -1,4 +1,5 @@
 /** The pure vocabulary of Zerofleet. Imports nothing of ours, does no IO. */
+export * from './access.js';
 export * from './brand.js';
 export * from './container.js';
 export * from './errors.js';
@@ -7,5 +8,6 @@ export * from './job.js';
 export * from './json.js';
 export * from './limits.js';
 export * from './outcome.js';
+export * from './quotas.js';
 export * from './room.js';
 export * from './tool.js';

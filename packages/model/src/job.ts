@@ -70,6 +70,10 @@ export interface JobExtras {
   readonly idempotency?: { readonly key: string; readonly hash: string };
   /** The dead letter that this job repeats. */
   readonly redriveOf?: JobId;
+  /** The schedule that it is a run of, the revision that made it, and the time that it is the run of, Unix ms. */
+  readonly schedule?: { readonly name: string; readonly revision: number; readonly atMs: number };
+  /** Names of the tenant's secrets that its arguments refer to. */
+  readonly secrets?: readonly string[];
 }
 
 /** What many jobs have in common, shared between them in memory and in the ledger. */

@@ -41,3 +41,20 @@ export const IDEMPOTENCY_MS = 24 * 3_600_000;
 export const RUN_AHEAD_MS_MAX = 366 * 24 * 3_600_000;
 /** A retry's pause, at most, in ms. */
 export const RETRY_PAUSE_MS_MAX = 24 * 3_600_000;
+/** API keys of one tenant, at most; and of the operators. */
+export const KEYS_MAX = 64;
+/** Secrets of one tenant, at most. */
+export const SECRETS_MAX = 100;
+/** A secret, in bytes: shorter ones cannot be told from other text when output is masked. */
+export const SECRET_BYTES_MIN = 8;
+export const SECRET_BYTES_MAX = 32 * 1024;
+/** Secrets that one job may name. */
+export const SECRETS_PER_JOB_MAX = 16;
+/** Schedules of one tenant, at most. */
+export const SCHEDULES_MAX = 100;
+/** Missed runs of a schedule that are made up for, at most; what is older is left out. */
+export const CATCH_UP_MAX = 100;
+/** A quota in jobs, sessions or seconds, at most. */
+export const QUOTA_MAX = 10_000_000;
+/** A quota in bytes, at most. */
+export const QUOTA_BYTES_MAX = 2 ** 50;

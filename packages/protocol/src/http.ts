@@ -1,84 +1,7 @@
-/** The tenant API's shapes: what POST /v1/jobs takes and what every answer holds. docs/api.md explains them to readers. */
-import {
-  ATTEMPTS_MAX,
-  INPUT_FILES_MAX,
-  RETRY_PAUSE_MS_MAX,
-  RUN_AHEAD_MS_MAX,
-  type JsonObject,
-  type Refusal,
-} from '@zerofleet/model';
-import { PROBLEMS } from '@zerofleet/model';
+/** The tenant API's answers about jobs, tools and the fleet; what it takes stands in submit.ts. docs/api.md explains them to readers. */
+import { PROBLEMS, type JsonObject, type PriorityClass, type Refusal } from '@zerofleet/model';
 import { Type, type Static } from 'typebox';
-import {
-  AttemptShape,
-  CountShape,
-  InputFileShape,
-  JobIdShape,
-  JsonObjectShape,
-  JsonShape,
-  OutputChunkShape,
-  RetryCauseShape,
-} from './shapes.js';
-
-/** Body of POST /v1/jobs. */
-export const SubmitShape = Type.Object(
-  {
-    tool: Type.String({ minLength: 1, maxLength: 64, description: 'Name of a tool of GET /v1/tools' }),
-    arguments: Type.Optional(JsonObjectShape),
-    files: Type.Optional(
-      Type.Array(InputFileShape, {
-        maxItems: INPUT_FILES_MAX,
-        description: 'Put into the work directory first',
-      }),
-    ),
-    timeoutMs: Type.Optional(
-      Type.Integer({ minimum: 1, description: "Execution time; the tool's limits bound it" }),
-    ),
-    maxAttempts: Type.Optional(
-      Type.Integer({
-        minimum: 1,
-        maximum: ATTEMPTS_MAX,
-        description: 'With 1 the job is never started twice',
-      }),
-    ),
-    delayMs: Type.Optional(
-      Type.Integer({
-        minimum: 0,
-        maximum: RUN_AHEAD_MS_MAX,
-        description: 'Not started before so long from now',
-      }),
-    ),
-    runAt: Type.Optional(
-      Type.String({
-        maxLength: 40,
-        description: 'Not started before this time, RFC 3339; instead of delayMs',
-      }),
-    ),
-    deadlineMs: Type.Optional(
-      Type.Integer({
-        minimum: 1,
-        maximum: RUN_AHEAD_MS_MAX,
-        description: 'Ends as `expired` when it was not started so long from now',
-      }),
-    ),
-    retry: Type.Optional(
-      Type.Object(
-        {
-          on: Type.Array(RetryCauseShape, {
-            minItems: 1,
-            uniqueItems: true,
-            description: 'Ends of an attempt that are tried again',
-          }),
-          baseMs: Type.Optional(Type.Integer({ minimum: 0, maximum: RETRY_PAUSE_MS_MAX })),
-          capMs: Type.Optional(Type.Integer({ minimum: 0, maximum: RETRY_PAUSE_MS_MAX })),
-        },
-        { additionalProperties: false, description: 'Within maxAttempts, after pauses with full jitter' },
-      ),
-    ),
-  },
-  { additionalProperties: false },
-);
-export type Submit = Static<typeof SubmitShape>;
+import { AttemptShape, CLASS_NAMES, CountShape, JobIdShape, JsonShape, OutputChunkShape } from './shapes.js';
 
 const Stage = Type.Union(
   ['queued', 'running', 'succeeded', 'failed', 'timed_out', 'expired', 'cancelled'].map((name) =>
@@ -109,6 +32,12 @@ export const JobViewShape = Type.Object({
   id: JobIdShape,
   tool: Type.String(),
   toolVersion: CountShape,
+  /** These three are not there in answers of the release before. */
+  class: Type.Optional(Type.Unsafe<PriorityClass>(Type.Union(CLASS_NAMES.map((name) => Type.Literal(name))))),
+  /** The session that it belongs to; null for none. */
+  session: Type.Optional(Type.Union([Type.String(), Type.Null()])),
+  /** The schedule that submitted it; null where a caller did. */
+  schedule: Type.Optional(Type.Union([Type.String(), Type.Null()])),
   stage: Type.Unsafe<JobStage>(Stage),
   /** The current or last attempt; 0 before the first. */
   attempt: AttemptShape,

@@ -20,6 +20,7 @@ import type {
   OutputRecord,
   PayloadRef,
   PoolSpec,
+  PriorityClass,
   RetryCause,
   RetryPolicy,
   Room,
@@ -138,7 +139,14 @@ export const DecisionShape = as<Decision>(
   }),
 );
 
-const ClassShape = Type.Union(['interactive', 'high', 'normal', 'batch'].map((name) => Type.Literal(name)));
+/** Priority classes, highest first. */
+export const CLASS_NAMES = [
+  'interactive',
+  'high',
+  'normal',
+  'batch',
+] as const satisfies readonly PriorityClass[];
+const ClassShape = Type.Union(CLASS_NAMES.map((name) => Type.Literal(name)));
 
 export const RetryCauseShape = as<RetryCause>(
   Type.Union(
@@ -164,6 +172,8 @@ export const JobExtrasShape = as<JobExtras>(
     retry: Type.Optional(RetryPolicyShape),
     idempotency: Type.Optional(Type.Object({ key: Type.String(), hash: Type.String() })),
     redriveOf: Type.Optional(JobIdShape),
+    schedule: Type.Optional(Type.Object({ name: Type.String(), revision: CountShape, atMs: CountShape })),
+    secrets: Type.Optional(Type.Array(Type.String())),
   }),
 );
 

@@ -25,6 +25,10 @@ export interface ShardNames {
   readonly leaderPing: string;
   /** Gateway to leader, request: LeaderCall and LeaderReply. */
   readonly leaderCall: string;
+  /** Key-value bucket of what operators and tenants set. */
+  readonly controls: string;
+  /** Key-value bucket of what tenants have used, as the leader notes it now and then. */
+  readonly usage: string;
   /** Object store bucket of content-named blobs. */
   readonly blobs: string;
   /** Worker to leader, published: Ready. */
@@ -59,6 +63,8 @@ export const shardNames = (shard: ShardId): ShardNames => ({
   dead: (tenant, job) => `zf.${shard}.dead.${tenant}.${job}`,
   leaderPing: `zf.${shard}.leader.ping`,
   leaderCall: `zf.${shard}.leader.call`,
+  controls: `ZF_CONTROLS_${shard}`,
+  usage: `ZF_USAGE_${shard}`,
   blobs: `ZF_BLOBS_${shard}`,
   ready: `zf.${shard}.ready`,
   done: `zf.${shard}.done`,
