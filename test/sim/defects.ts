@@ -18,6 +18,8 @@ export const DEFECTS = {
   'outcome-dropped': 'I1',
   /** Appends are acknowledged a moment before they are stored. */
   'ack-before-store': 'I3',
+  /** Leaders hear of no quota and no pause. */
+  'settings-unheard': 'I6',
   /** Workers say that they have more room than they have. */
   'room-overstated': 'I6',
   /** An index that is being rebuilt says that there is nothing. */

@@ -16,6 +16,8 @@ export const FAULT_TABLE = {
   'outcomes.bury': { lost: 30, unanswered: 60, late: 30, doubled: 60, failed: 60 },
   'outcomes.find': { lost: 40, failed: 60, late: 60 },
   'outcomes.findKey': { lost: 40, failed: 60, late: 60 },
+  'usage.load': { lost: 60, failed: 60 },
+  'usage.save': { lost: 60, unanswered: 60, failed: 60 },
   'blobs.put': { lost: 150, unanswered: 80, failed: 150, full: 100 },
   'blobs.get': { lost: 200, failed: 250 },
   'worker.roster': { lost: 150, late: 100, doubled: 150 },

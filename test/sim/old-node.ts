@@ -7,6 +7,7 @@
  * B4  A reign that is over ends the process; whatever runs it starts another.
  */
 import {
+  Controls,
   Engine,
   Fold,
   FormatPolicy,
@@ -14,13 +15,14 @@ import {
   type LedgerPort,
   PayloadStore,
   type TimerPort,
+  type UsagePort,
 } from '@zerofleet/coordinator';
 import { silentLogger } from '@zerofleet/runtime';
 import { MemoryBlobs, MemoryLedger, ProcessClock } from '@zerofleet/testkit';
 import { writeCommitOne } from '../upgrade/format-one/reader.js';
 import { CATALOG } from './jobs.js';
 import { oldLedger, understood } from './old-ledger.js';
-import { QUEUED_MAX, UPKEEP, WORKER_SILENCE_MS } from './replica-node.js';
+import { KEPT_MS, QUEUED_MAX, UPKEEP, WORKER_SILENCE_MS } from './replica-node.js';
 import type { World } from './world.js';
 
 const TRIES_MAX = 20;
@@ -39,8 +41,12 @@ const NO_TIMERS: TimerPort = {
   list: () => Promise.resolve([]),
 };
 
+const NO_USAGE: UsagePort = { load: () => Promise.resolve([]), save: () => Promise.resolve() };
+
 export class OldNode {
   readonly name: string;
+  /** That release knows no settings. */
+  readonly controls = new Controls();
   process: ProcessClock;
   engine: Engine | undefined;
   /** When it last asked the ledger for anything. */
@@ -135,11 +141,15 @@ export class OldNode {
       if (process.online) this.lastActedMs = process.nowMs();
     });
     const payloads = new PayloadStore({ ledger, timers: NO_TIMERS, bytesMax: Infinity });
-    const fold = new Fold(CATALOG.definitions, payloads, new JobFeed());
+    const fold = new Fold({
+      ...{ payloads, controls: this.controls, keptMs: KEPT_MS },
+      tools: CATALOG.definitions,
+      feed: new JobFeed(),
+    });
     const leader = `${this.name}-${this.lives}`;
     const tailSeq = await this.elect(process, ledger, fold, leader);
     const engine = new Engine({
-      ...{ ledger, fold, leader, tailSeq, timers: NO_TIMERS },
+      ...{ ledger, fold, leader, tailSeq, timers: NO_TIMERS, usage: NO_USAGE, controls: this.controls },
       workers: world.workerPort(process),
       outcomes: world.outcomesOf(process),
       clock: process,

@@ -7,7 +7,7 @@ import type { JobId } from '@zerofleet/model';
 import { decodePage, type Commit, type ParkedJob } from '@zerofleet/protocol';
 import type { MemoryOutcomeStore, MemoryPages } from '@zerofleet/testkit';
 
-const NEED = { room: { cpuMilli: 0, memoryMiB: 0 }, poolKey: '', mode: 'warm' } as const;
+const NEED = { room: { cpuMilli: 0, memoryMiB: 0 }, poolKey: '', mode: 'warm', outcomeBytesMax: 0 } as const;
 const newState = (): ShardState => new ShardState({ needOf: () => NEED, changed: () => undefined });
 
 export class PurgeLaw {

@@ -1,14 +1,23 @@
 /** A coordinator process of the simulation: one life of a replica after the other, as the shard service runs them. */
-import { JobFeed, Replica, type Engine, type UpkeepLimits } from '@zerofleet/coordinator';
+import { Controls, JobFeed, Replica, type Engine, type UpkeepLimits } from '@zerofleet/coordinator';
 import { LEDGER_FORMAT, type LedgerFormat } from '@zerofleet/protocol';
 import { silentLogger } from '@zerofleet/runtime';
-import { MemoryBlobs, MemoryLedger, MemoryLine, MemoryTimers, ProcessClock } from '@zerofleet/testkit';
+import {
+  MemoryBlobs,
+  MemoryLedger,
+  MemoryLine,
+  MemoryTimers,
+  MemoryUsage,
+  ProcessClock,
+} from '@zerofleet/testkit';
 import { faultyLedger, faultyOutcomes, faultyWorkers } from './defects.js';
 import { CATALOG } from './jobs.js';
 import type { World } from './world.js';
 
 /** Jobs that may be queued in the simulated shard. */
 export const QUEUED_MAX = 60;
+/** Longer than any history, in ms. */
+export const KEPT_MS = 3_600_000;
 export const WORKER_SILENCE_MS = 4_000;
 const LIFE_PAUSE_MS = 500;
 /** Small enough that jobs are carried, parked and purged all the time. */
@@ -29,6 +38,8 @@ export class ReplicaNode {
   process: ProcessClock;
   /** What this process's listeners hear. */
   feed = new JobFeed();
+  /** What this process knows of settings. */
+  controls = new Controls();
   line: MemoryLine;
   replica: Replica | undefined;
   engine: Engine | undefined;
@@ -49,6 +60,8 @@ export class ReplicaNode {
   start(): void {
     this.process = new ProcessClock(this.world.clock);
     this.feed = new JobFeed();
+    const isDeaf = this.world.defect === 'settings-unheard';
+    this.controls = isDeaf ? new Controls() : this.world.settings.openFor(this.process);
     this.line = new MemoryLine(this.world.exchange, this.process, this.world.wire);
     this.live();
   }
@@ -103,6 +116,9 @@ export class ReplicaNode {
       name: `${this.name}-${this.lives}`,
       queuedMax: QUEUED_MAX,
       payloadBytesMax: 1_500,
+      keptMs: KEPT_MS,
+      usage: new MemoryUsage(world.usagePages, process, wire),
+      controls: this.controls,
       commitWindow: 3,
       workerSilenceMs: WORKER_SILENCE_MS,
       upkeep: UPKEEP,

@@ -182,8 +182,14 @@ export class Tenants {
     { tenant, submit, key }: Order,
     id: JobId,
   ): Promise<SubmitReply> {
-    const { process: clock, blobs } = node;
-    const options = { catalog: CATALOG, clock, newJobId: () => id, decision: DECISION, blobs: () => blobs };
+    const { process: clock, blobs, controls } = node;
+    const options = {
+      ...{ clock, controls },
+      catalog: CATALOG,
+      newJobId: () => id,
+      decision: DECISION,
+      blobs: () => blobs,
+    };
     const admitted = await admit(options, tenant, submit, key);
     if (admitted.kind === 'refused') return { kind: 'refused', why: admitted.refusal.code };
     const { envelope } = admitted;

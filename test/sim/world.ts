@@ -5,9 +5,10 @@
  */
 import type { Attempt, BootId, JobId, WorkerId } from '@zerofleet/model';
 import type { OutcomePort, WorkerPort } from '@zerofleet/coordinator';
-import type { Done, DoneReply } from '@zerofleet/protocol';
+import type { Done, DoneReply, UsagePage } from '@zerofleet/protocol';
 import {
   FaultBook,
+  MemoryControls,
   MemoryLog,
   MemoryOutcomeStore,
   MemoryPages,
@@ -27,6 +28,7 @@ import { FAULT_TABLE, UPGRADE_FAULT_TABLE } from './fault-table.js';
 import { TOOL } from './jobs.js';
 import { Mischief } from './mischief.js';
 import { PurgeLaw } from './purge-law.js';
+import { SimQuotas } from './quotas.js';
 import type { OldNode } from './old-node.js';
 import { ReplicaNode } from './replica-node.js';
 import { Tenants } from './tenants.js';
@@ -60,6 +62,9 @@ export class World {
   readonly wire: Wire;
   readonly log = new MemoryLog();
   readonly pages = new MemoryPages();
+  readonly settings = new MemoryControls();
+  /** What leaders noted of what tenants use. */
+  readonly usagePages = new Map<number, UsagePage>();
   readonly outcomes = new MemoryOutcomeStore(this.clock);
   readonly exchange = newExchange();
   /** Blobs by name. */
@@ -68,6 +73,8 @@ export class World {
   private readonly saidLost = new Set<string>();
   readonly auditor = new Auditor(this.outcomes, (...attempt) => this.mayBeLost(...attempt));
   readonly tenants: Tenants;
+  /** Undefined while a fleet is updated: the release before knows none. */
+  readonly quotas: SimQuotas | undefined;
   readonly nodes: ReplicaNode[] = [];
   /** Undefined where every replica is of this release, and free to write its format. */
   readonly upgrade: Upgrade | undefined;
@@ -90,6 +97,7 @@ export class World {
     this.wire = new Wire(this.clock, this.prng, () => this.book);
     this.plantDefect();
     this.listen();
+    if (options.upgrade === undefined) this.quotas = new SimQuotas(this);
     this.tenants = new Tenants(this);
     this.upgrade = options.upgrade && new Upgrade(this, options.upgrade);
     for (let n = 1; n <= REPLICAS; n += 1) this.nodes.push(new ReplicaNode(this, `c${n}`));
@@ -141,6 +149,7 @@ export class World {
     await this.advance(STORM_MS, () => false);
     this.book.end();
     mischief?.end();
+    this.quotas?.end();
   }
 
   private async calm(): Promise<void> {
@@ -225,6 +234,7 @@ export class World {
       this.auditor.onStored(seq, bytes, by);
       this.upgrade?.onStored(seq, bytes, by);
       const commit = this.auditor.commits.at(-1);
+      for (const event of commit?.events ?? []) this.quotas?.take(event);
       this.note(
         `stored ${seq} ${commit?.epoch}/${commit?.batch} ${commit?.events.map(({ kind }) => kind).join(' ')}`,
       );

@@ -113,4 +113,5 @@ export const slotNeed = (poolKey: string, fits = true): SimJob['need'] => ({
   room: fits ? SLOT : { ...SLOT, cpuMilli: SLOT.cpuMilli * SLOTS_PER_HOST * 2 },
   poolKey,
   mode: 'warm',
+  outcomeBytesMax: 0,
 });

@@ -16,10 +16,18 @@ import {
 } from '@zerofleet/runtime';
 import type { Decision } from '@zerofleet/model';
 import { loadCoordinatorConfig, type CoordinatorConfig } from './config.js';
+import type { Plan } from './controllers/schedule-keeper.js';
+import { Controls } from './controls/controls.js';
+import { Access } from './gateway/access.js';
+import type { AdmissionOptions } from './gateway/admission.js';
 import { Catalog } from './gateway/catalog.js';
+import { ControlDesk } from './gateway/control-desk.js';
+import { addControlRoutes } from './gateway/control-routes.js';
 import { GatewayMetrics } from './gateway/gateway-metrics.js';
 import { addRoutes } from './gateway/routes.js';
+import { planRun } from './gateway/scheduled.js';
 import { newApiServer } from './gateway/server.js';
+import { Shedding } from './gateway/shedding.js';
 import { TenantDirectory } from './gateway/tenants.js';
 import { Shard } from './shard.js';
 
@@ -43,23 +51,29 @@ export const buildCoordinator = (env: Environment, quit: Quit): Service => {
   const log = createLogger('coordinator', config.logLevel).child({ shard: config.shard });
   const catalog = new Catalog(readToolDefinitions(config.toolsDir, new Map([['tools', config.imageTools]])));
   const directory = TenantDirectory.fromFile(config.tenantsFile);
-  const shard = new Shard({ config, catalog, version, log, quit });
+  const controls = new Controls((key, reason) => log.warn({ key, reason }, 'control_record_unreadable'));
+  const admission: AdmissionOptions = {
+    ...{ catalog, controls, newJobId },
+    clock: systemClock,
+    decision: baselineDecision(config, version),
+    blobs: () => shard.blobs(),
+  };
+  const plan: Plan = (record, atMs) => planRun(admission, record, atMs);
+  const shard = new Shard({ config, catalog, controls, plan, version, log, quit });
   const registry = newRegistry();
   const metrics = new GatewayMetrics(registry, () => shard.gauges());
-  const api = newApiServer(directory, log);
+  const access = new Access(directory, controls, systemClock);
+  const api = newApiServer(access, log);
   metrics.observe(api, registry);
-  addRoutes(api, {
-    shard,
-    metrics,
-    waitersMax: config.waitersMax,
-    admission: {
-      catalog,
-      clock: systemClock,
-      newJobId,
-      decision: baselineDecision(config, version),
-      blobs: () => shard.blobs(),
-    },
+  const shedding = new Shedding({ controls, clock: systemClock, line: shard.shedLine });
+  addRoutes(api, { shard, metrics, access, shedding, admission, waitersMax: config.waitersMax });
+  const desk = new ControlDesk({
+    ...{ controls, directory },
+    clock: systemClock,
+    sealer: undefined,
+    writer: () => shard.writer(),
   });
+  addControlRoutes(api, desk, admission, (tenant) => shard.usage(tenant));
   const admin = new AdminServer({
     host: config.adminHost,
     port: config.adminPort,

@@ -28,6 +28,7 @@ export interface CoordinatorConfig extends CommonConfig, NatsConfig, RedisConfig
   timersMaxBytes: number;
   deadMaxBytes: number;
   blobsMaxBytes: number;
+  controlsMaxBytes: number;
   ledgerFormat: LedgerFormat;
   queuedMax: number;
   payloadBytesMax: number;
@@ -107,6 +108,12 @@ const schema: ConfigSchema<CoordinatorConfig> = {
     format: 'positive',
     default: 8 * GIB,
     env: 'ZF_BLOBS_MAX_BYTES',
+  },
+  controlsMaxBytes: {
+    doc: 'Bytes of the store of tenants, keys, secrets, schedules and pauses, at most',
+    format: 'positive',
+    default: GIB / 4,
+    env: 'ZF_CONTROLS_MAX_BYTES',
   },
   ledgerFormat: {
     doc: 'Newest ledger format to write; the one before keeps the way back to the release before open',

@@ -1,5 +1,8 @@
 /** What others may build on: the engine with its ports and admission, for the simulation, and the coordinator itself. */
 export * from './app.js';
+export * from './controllers/schedule-keeper.js';
+export * from './controls/controls.js';
+export * from './controls/writer.js';
 export * from './engine/engine.js';
 export * from './engine/fold.js';
 export * from './engine/format-policy.js';
@@ -11,6 +14,7 @@ export * from './engine/ports.js';
 export * from './engine/replica.js';
 export * from './engine/shard-state.js';
 export * from './engine/upkeep.js';
+export * from './engine/usage-book.js';
 export { admit } from './gateway/admission.js';
 export { Catalog } from './gateway/catalog.js';
 export { BlobSweeper, mayGo } from './adapters/blob-sweeper.js';
@@ -21,3 +25,5 @@ export { indexKeys, OutcomeIndexer } from './adapters/outcome-index.js';
 export { OutcomeStore } from './adapters/outcomes.js';
 export { ensureStreams, type StreamSettings } from './adapters/streams.js';
 export { NatsTimers } from './adapters/timers.js';
+export { ControlStore } from './adapters/control-store.js';
+export { UsageStore } from './adapters/usage-store.js';

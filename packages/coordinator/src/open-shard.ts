@@ -12,6 +12,7 @@ import {
   type Redis,
 } from '@zerofleet/runtime';
 import { BlobSweeper } from './adapters/blob-sweeper.js';
+import { ControlStore } from './adapters/control-store.js';
 import { DeadLetters } from './adapters/dead-letters.js';
 import { NatsLeaderLine, RemoteLeader } from './adapters/leader-line.js';
 import { NatsLedger } from './adapters/nats-ledger.js';
@@ -20,10 +21,20 @@ import { OutcomeIndexer } from './adapters/outcome-index.js';
 import { OutcomeStore } from './adapters/outcomes.js';
 import { ensureStreams } from './adapters/streams.js';
 import { NatsTimers } from './adapters/timers.js';
+import { UsageStore } from './adapters/usage-store.js';
 import type { CoordinatorConfig } from './config.js';
+import { ScheduleKeeper, type Plan } from './controllers/schedule-keeper.js';
+import type { Controls } from './controls/controls.js';
 import type { Engine } from './engine/engine.js';
-import type { LeaderPort, LedgerPort, OutcomePort, TimerPort, WorkerPort } from './engine/ports.js';
-import type { ShardState } from './engine/shard-state.js';
+import type { Fold } from './engine/fold.js';
+import type {
+  LeaderPort,
+  LedgerPort,
+  OutcomePort,
+  TimerPort,
+  UsagePort,
+  WorkerPort,
+} from './engine/ports.js';
 import type { DeadLetterAccess } from './gateway/shard-access.js';
 
 /** A look that was lost with a connection must not hold those who wait for it: it is made again, in ms. */
@@ -37,13 +48,15 @@ export interface OpenShard {
     readonly timers: TimerPort;
     readonly workers: WorkerPort;
     readonly outcomes: OutcomePort;
+    readonly usage: UsagePort;
     readonly line: LeaderPort;
   };
   readonly remote: RemoteLeader;
   readonly blobs: BlobStore;
   readonly deadLetters: DeadLetterAccess;
+  readonly controls: ControlStore;
   /** Runs what a leader runs, until the returned function is called. */
-  lead(engine: Engine, state: ShardState): () => Promise<void>;
+  lead(engine: Engine, fold: Fold, plan: Plan): () => Promise<void>;
 }
 
 /** Makes the streams and opens everything on them. Throws on broken IO. */
@@ -53,8 +66,9 @@ export const openShard = async (options: {
   readonly config: Readonly<CoordinatorConfig>;
   readonly redis: Redis;
   readonly log: Logger;
+  readonly controls: Controls;
 }): Promise<OpenShard> => {
-  const { connection, names, config, redis, log } = options;
+  const { connection, names, config, redis, log, controls } = options;
   const shard = config.shard as ShardId;
   const manager = await ensureStreams(connection, names, config);
   const looks = await jetstreamManager(connection, { timeout: LOOK_TIMEOUT_MS });
@@ -84,23 +98,36 @@ export const openShard = async (options: {
       timers: new NatsTimers(connection, manager, names),
       workers,
       outcomes,
+      usage: await UsageStore.open(connection, names, config.replicas),
       line: new NatsLeaderLine(connection, names, log),
     },
+    controls: await ControlStore.open({
+      ...{ connection, manager: looks, names, settings: config, controls, log },
+      clock: systemClock,
+    }),
     remote: new RemoteLeader(connection, names),
     blobs,
     deadLetters,
-    lead: (engine, state) => {
+    lead: (engine, fold, plan) => {
       const stopListening = workers.listen(engine);
       const sweeper = new BlobSweeper({
         blobs,
         clock: systemClock,
         log,
         keepMs: config.outcomesMaxAgeMs + BLOB_MARGIN_MS,
-        isNeeded: (sha256) => state.needsBlob(sha256),
+        isNeeded: (sha256) => fold.state.needsBlob(sha256),
       });
       const services = new ServiceGroup([indexer, sweeper]);
       void services.start();
+      const keeper = new ScheduleKeeper({
+        ...{ controls, plan, log },
+        runs: fold.runs,
+        submit: (envelope) => engine.submit(envelope),
+        cancel: (tenant, id) => engine.cancel(tenant, id),
+        clock: systemClock,
+      });
       return async () => {
+        keeper.close();
         stopListening();
         await services.stop();
       };

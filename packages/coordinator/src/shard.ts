@@ -14,6 +14,7 @@ import {
   type ShardNames,
   type StatusView,
   type SubmitReply,
+  type UsageView,
 } from '@zerofleet/protocol';
 import {
   connectNats,
@@ -29,8 +30,12 @@ import {
   type Redis,
   type Service,
 } from '@zerofleet/runtime';
+import { RedisShedLine } from './adapters/shed-line.js';
 import { inspectLedgerServer, type LedgerServer } from './adapters/ledger-server.js';
 import type { CoordinatorConfig } from './config.js';
+import type { Plan } from './controllers/schedule-keeper.js';
+import type { Controls } from './controls/controls.js';
+import type { ControlWriter } from './controls/writer.js';
 import { JobFeed } from './engine/job-feed.js';
 import type { JobSnapshot } from './engine/ports.js';
 import { Replica } from './engine/replica.js';
@@ -39,7 +44,7 @@ import type { Catalog } from './gateway/catalog.js';
 import type { EngineGauges } from './gateway/gateway-metrics.js';
 import type { Tail } from './gateway/job-stream.js';
 import { OutputTail } from './gateway/output-tail.js';
-import type { CancelAnswer, DeadLetterAccess, ShardAccess } from './gateway/shard-access.js';
+import type { CancelAnswer, DeadLetterAccess, ShardAccess, WhyAnswer } from './gateway/shard-access.js';
 import { openShard, type OpenShard } from './open-shard.js';
 
 const NOTHING_KNOWN: LedgerServer = {
@@ -55,6 +60,9 @@ const INSPECT_EVERY_MS = 60_000;
 export interface ShardOptions {
   readonly config: Readonly<CoordinatorConfig>;
   readonly catalog: Catalog;
+  readonly controls: Controls;
+  /** Makes the job of a schedule's run. */
+  readonly plan: Plan;
   readonly version: string;
   readonly log: Logger;
   readonly quit: Quit;
@@ -62,6 +70,7 @@ export interface ShardOptions {
 
 export class Shard implements Service, ShardAccess {
   readonly feed = new JobFeed();
+  readonly shedLine: RedisShedLine;
   private readonly options: ShardOptions;
   private readonly names: ShardNames;
   private readonly stopping = new AbortController();
@@ -76,12 +85,16 @@ export class Shard implements Service, ShardAccess {
 
   constructor(options: ShardOptions) {
     this.options = options;
-    this.names = shardNames(options.config.shard as ShardId);
+    const shard = options.config.shard as ShardId;
+    this.names = shardNames(shard);
+    this.shedLine = new RedisShedLine(shard, newBootId());
   }
 
   /** Begins in the background: NATS may come later than we do. */
   start(): Promise<void> {
-    this.redis = connectRedis(this.options.config, this.options.log);
+    const { config, log } = this.options;
+    this.redis = connectRedis(config, log);
+    this.shedLine.connect(this.redis);
     void this.begin();
     return Promise.resolve();
   }
@@ -92,6 +105,7 @@ export class Shard implements Service, ShardAccess {
     await this.replica?.stop(this.options.config.stopGraceMs);
     await this.stopLeading();
     await this.link?.connection.close().catch(() => undefined);
+    this.shedLine.close();
     this.redis?.disconnect();
   }
 
@@ -127,6 +141,29 @@ export class Shard implements Service, ShardAccess {
     const reply = await this.open?.remote.call({ v: LEADER_VERSION, kind: 'find', tenant, id });
     if (reply?.kind === 'job' && reply.reply.kind !== 'accepted') return reply.reply as FindReply;
     return { kind: 'unavailable', why: 'no_leader' };
+  }
+
+  async why(tenant: TenantId, id: JobId): Promise<WhyAnswer> {
+    const engine = this.replica?.leading;
+    if (engine !== undefined) {
+      const wait = engine.why(tenant, id);
+      return wait === 'unknown' ? engine.find(tenant, id) : { kind: 'waits', wait };
+    }
+    const reply = await this.open?.remote.call({ v: LEADER_VERSION, kind: 'why', tenant, id });
+    if (reply?.kind === 'why') return { kind: 'waits', wait: reply.wait };
+    if (reply?.kind === 'job' && reply.reply.kind !== 'accepted') return reply.reply as FindReply;
+    return { kind: 'unavailable', why: 'no_leader' };
+  }
+
+  async usage(tenant: TenantId): Promise<UsageView | undefined> {
+    const engine = this.replica?.leading;
+    if (engine !== undefined) return engine.usage(tenant);
+    const reply = await this.open?.remote.call({ v: LEADER_VERSION, kind: 'usage', tenant });
+    return reply?.kind === 'usage' ? reply.usage : undefined;
+  }
+
+  writer(): ControlWriter | undefined {
+    return this.isConnected() ? this.open?.controls : undefined;
   }
 
   known(tenant: TenantId, id: JobId): JobSnapshot | undefined {
@@ -232,12 +269,19 @@ export class Shard implements Service, ShardAccess {
 
   /** One life; resolves to why it is over. Throws when it cannot begin. */
   private async live(link: NatsLink): Promise<string> {
-    const { config, catalog, log } = this.options;
+    const { config, catalog, log, controls, plan } = this.options;
     const { redis } = this;
     const { connection } = link;
     if (redis === undefined) throw new Error('not started');
     await this.inspect();
-    const shard = (this.open ??= await openShard({ connection, names: this.names, config, redis, log }));
+    const shard = (this.open ??= await openShard({
+      connection,
+      names: this.names,
+      config,
+      redis,
+      log,
+      controls,
+    }));
     return new Promise((resolve) => {
       const replica = new Replica({
         ...shard.ports,
@@ -248,6 +292,8 @@ export class Shard implements Service, ShardAccess {
         name: `${hostname().replace(/[^A-Za-z0-9-]/g, '-')}-${newBootId()}`,
         queuedMax: config.queuedMax,
         payloadBytesMax: config.payloadBytesMax,
+        keptMs: config.outcomesMaxAgeMs,
+        controls,
         commitWindow: config.commitWindow,
         workerSilenceMs: config.workerSilenceMs,
         upkeep: UPKEEP_LIMITS,
@@ -256,7 +302,7 @@ export class Shard implements Service, ShardAccess {
         feed: this.feed,
         onElected: () => shard.remote.leaderChanged((tenant, id) => replica.known(tenant, id)),
         onLeading: (engine) => {
-          this.stopLeading = shard.lead(engine, replica.fold.state);
+          this.stopLeading = shard.lead(engine, replica.fold, plan);
           shard.remote.leaderChanged((tenant, id) => replica.known(tenant, id));
         },
         onOver: resolve,

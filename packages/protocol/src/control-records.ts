@@ -124,3 +124,23 @@ export const kindOfKey = (key: string): ControlKind | undefined => {
   const [word = ''] = key.split('.');
   return Object.hasOwn(CONTROL_PARSERS, word) ? (word as ControlKind) : undefined;
 };
+
+/** What tenants of one page have used, by whoever led, up to the ledger's message `seq`. */
+export const UsagePageShape = Type.Object({
+  v,
+  page: CountShape,
+  seq: CountShape,
+  /** The UTC day that `usedMs` is of, counted from 1970. */
+  day: CountShape,
+  /** A span of kept outcomes, in ms; spans are counted from 1970. */
+  spanMs: CountShape,
+  tenants: Type.Array(
+    Type.Object({
+      tenant: TenantIdShape,
+      usedMs: Type.Number(),
+      kept: Type.Array(Type.Tuple([CountShape, Type.Number()])),
+    }),
+  ),
+});
+export type UsagePage = Static<typeof UsagePageShape>;
+export const parseUsagePage = jsonParser(UsagePageShape);

@@ -12,6 +12,7 @@ import {
   type ProblemCode,
 } from '@zerofleet/model';
 import { Type, type Static } from 'typebox';
+import type { UsageView, WaitReason } from './http-controls.js';
 import {
   CountShape,
   EpochShape,
@@ -58,6 +59,8 @@ const LeaderCallShape = Type.Union([
   Type.Object({ v, kind: Type.Literal('cancel'), ...TenantJob }),
   Type.Object({ v, kind: Type.Literal('find'), ...TenantJob }),
   Type.Object({ v, kind: Type.Literal('status'), tenant: TenantIdShape }),
+  Type.Object({ v, kind: Type.Literal('why'), ...TenantJob }),
+  Type.Object({ v, kind: Type.Literal('usage'), tenant: TenantIdShape }),
 ]);
 type LeaderCallWire = Static<typeof LeaderCallShape>;
 export type LeaderCall =
@@ -104,6 +107,19 @@ export const encodeSubmit = (jobs: readonly SubmitText[]): Uint8Array => {
 const why = Type.Unsafe<ProblemCode>(Type.Union(Object.keys(PROBLEMS).map((code) => Type.Literal(code))));
 const job = JobSnapshotShape;
 
+/** What a tenant's submit rate has left, and after how long one more. */
+export const RateLeftShape = Type.Object({ left: CountShape, resetMs: CountShape });
+export type RateLeft = Static<typeof RateLeftShape>;
+/** When a repeat may be taken, in ms, where that is known; and what the tenant's rate has left, where it has one. */
+const later = { retryAfterMs: Type.Optional(CountShape), rate: Type.Optional(RateLeftShape) };
+/** A submission that was not taken, and when to come back. */
+export interface NotTaken {
+  readonly kind: 'refused';
+  readonly why: ProblemCode;
+  readonly retryAfterMs?: number;
+  readonly rate?: RateLeft;
+}
+
 /**
  * The leader's answer about one job. `accepted`: on record now. `replayed`: on record since an earlier call with the same
  * idempotency key. `refused`: nothing was accepted or changed, for a reason of the problem table. `unknown`: the ledger
@@ -112,12 +128,13 @@ const job = JobSnapshotShape;
 export const JobReplyShape = Type.Union([
   Type.Object({ kind: Type.Literal('accepted'), job }),
   Type.Object({ kind: Type.Literal('replayed'), job }),
-  Type.Object({ kind: Type.Literal('refused'), why }),
+  Type.Object({ kind: Type.Literal('refused'), why, ...later }),
   Type.Object({ kind: Type.Literal('unknown'), id: JobIdShape }),
 ]);
 export type SubmitReply =
-  | { readonly kind: 'accepted' | 'replayed'; readonly job: JobSnapshot }
-  | { readonly kind: 'refused'; readonly why: ProblemCode }
+  | { readonly kind: 'accepted'; readonly job: JobSnapshot; readonly rate?: RateLeft }
+  | { readonly kind: 'replayed'; readonly job: JobSnapshot }
+  | NotTaken
   | { readonly kind: 'unknown'; readonly id: JobEnvelope['id'] };
 
 /** `found`: the job as committed. `unknown`: there is none such of this tenant. `unavailable`: nobody can say just now, and why. */
@@ -146,33 +163,58 @@ export type LeaderStatus = Static<typeof LeaderStatusShape>;
 
 /** The answer to a submission. Who submitted knows the job that was accepted: all but when. */
 export const SubmitAnswerShape = Type.Union([
-  Type.Object({ kind: Type.Literal('accepted'), atMs: CountShape }),
+  Type.Object({ kind: Type.Literal('accepted'), atMs: CountShape, rate: Type.Optional(RateLeftShape) }),
   Type.Object({ kind: Type.Literal('replayed'), job }),
-  Type.Object({ kind: Type.Literal('refused'), why }),
+  Type.Object({ kind: Type.Literal('refused'), why, ...later }),
   Type.Object({ kind: Type.Literal('unknown'), id: JobIdShape }),
 ]);
 export type SubmitAnswer =
-  | { readonly kind: 'accepted'; readonly atMs: number }
+  | { readonly kind: 'accepted'; readonly atMs: number; readonly rate?: RateLeft }
   | { readonly kind: 'replayed'; readonly job: JobSnapshot }
-  | { readonly kind: 'refused'; readonly why: ProblemCode }
+  | NotTaken
   | { readonly kind: 'unknown'; readonly id: JobEnvelope['id'] };
 
-export const answerOf = (reply: SubmitReply): SubmitAnswer =>
-  reply.kind === 'accepted'
-    ? { kind: 'accepted', atMs: reply.job.envelope.acceptedAtMs }
-    : (reply as SubmitAnswer);
+export const answerOf = (reply: SubmitReply): SubmitAnswer => {
+  if (reply.kind !== 'accepted') return reply;
+  const atMs = reply.job.envelope.acceptedAtMs;
+  return reply.rate === undefined ? { kind: 'accepted', atMs } : { kind: 'accepted', atMs, rate: reply.rate };
+};
 
 /** What `answer` says of `envelope`, which it was asked for. */
 export const replyOf = (answer: SubmitAnswer, envelope: JobEnvelope): SubmitReply => {
   if (answer.kind !== 'accepted') return answer;
   const head = joinHead({ ...ownHeadOf(envelope), acceptedAtMs: answer.atMs }, envelope);
-  return { kind: 'accepted', job: { envelope: head, state: firstState(envelope.extras) } };
+  const job = { envelope: head, state: firstState(envelope.extras) };
+  return { kind: 'accepted', job, ...(answer.rate === undefined ? {} : { rate: answer.rate }) };
 };
+
+/** What a tenant uses just now. */
+const UsageShape = Type.Object({
+  queued: CountShape,
+  running: CountShape,
+  sessions: CountShape,
+  computeSecondsToday: Type.Number(),
+  storedBytes: Type.Number(),
+});
+
+/** Why a job waits; null when it does not. `detail` is put in words by the gateway. */
+const WaitShape = Type.Union([
+  Type.Object({
+    reason: Type.Unsafe<WaitReason>(Type.String()),
+    quota: Type.Union([Type.String(), Type.Null()]),
+    position: CountShape,
+    waitMs: Type.Union([Type.Number(), Type.Null()]),
+  }),
+  Type.Null(),
+]);
+export type Wait = Static<typeof WaitShape>;
 
 export const LeaderReplyShape = Type.Union([
   Type.Object({ v, kind: Type.Literal('submit'), replies: Type.Array(SubmitAnswerShape) }),
   Type.Object({ v, kind: Type.Literal('job'), reply: Type.Union([JobReplyShape, FindReplyShape]) }),
   Type.Object({ v, kind: Type.Literal('status'), status: LeaderStatusShape }),
+  Type.Object({ v, kind: Type.Literal('usage'), usage: UsageShape }),
+  Type.Object({ v, kind: Type.Literal('why'), wait: WaitShape }),
   /** The call could not be read, or this replica leads no more. */
   Type.Object({ v, kind: Type.Literal('not_now'), why }),
 ]);
@@ -180,6 +222,8 @@ export type LeaderReply =
   | { readonly v: 1; readonly kind: 'submit'; readonly replies: readonly SubmitAnswer[] }
   | { readonly v: 1; readonly kind: 'job'; readonly reply: SubmitReply | FindReply }
   | { readonly v: 1; readonly kind: 'status'; readonly status: LeaderStatus }
+  | { readonly v: 1; readonly kind: 'usage'; readonly usage: UsageView }
+  | { readonly v: 1; readonly kind: 'why'; readonly wait: Wait }
   | { readonly v: 1; readonly kind: 'not_now'; readonly why: ProblemCode };
 /** The answer as its sender meant it: a gateway trusts its leader, and checks only the outer shape. */
 export const parseLeaderReply = jsonParser(LeaderReplyShape);

@@ -17,6 +17,8 @@ export type Reason = 'paused' | 'rollout' | 'quota' | 'rate' | 'session' | 'plac
 
 export interface Explanation {
   readonly reason: Reason;
+  /** Which quota, where that is the reason. */
+  readonly quota: WaitQuota | null;
   /** Jobs that are likely to start before it; at least those of its own tenant and session that do. */
   readonly position: number;
   /** How long it is likely to wait, ms; null when that is not known. */
@@ -27,7 +29,7 @@ export interface Explanation {
 export interface Surroundings {
   readonly tenant: Tenant;
   readonly supplies: Supplies;
-  /** By whom the fleet, or the class of the job, is paused. */
+  /** By whom the fleet, the job's class, tool or tenant is paused. */
   readonly pausedBy: PauseCause | null;
   readonly virtualMs: number;
   readonly nowMs: number;
@@ -36,24 +38,28 @@ export interface Surroundings {
 /** Jobs before one in its own flow that are counted; beyond that they are estimated. */
 const COUNTED_MAX = 1_000;
 
-const REASON_OF: Readonly<Record<Exclude<Block, 'paused'>, Reason>> = {
-  running: 'quota',
-  tool_running: 'quota',
-  compute: 'quota',
-  rate: 'rate',
-};
+/** The quota that a job waits for: the tenant's own, or the running jobs of a tool on the whole fleet. */
+export type WaitQuota = Exclude<Block, 'paused' | 'rate'> | 'tool';
+
+interface Cause {
+  readonly reason: Reason;
+  readonly quota: WaitQuota | null;
+}
+
+const because = (reason: Reason, quota: WaitQuota | null = null): Cause => ({ reason, quota });
 
 /** Undefined for a job that does not wait. */
 export const explain = (job: QueuedJob, around: Surroundings): Explanation | undefined => {
   if (job.standing === 'held') return explainHeld(job, around);
   if (job.flow === null) return undefined;
-  const reason = reasonOf(job, around);
+  const cause = causeOf(job, around);
+  const { reason } = cause;
   const own = job.flow.before(job, COUNTED_MAX);
   const { pace } = job.flow.group;
   const wait = reason === 'paused' || reason === 'rollout' || reason === 'placement';
   const waitMs = wait ? null : waitOf(job, own, around);
   const others = waitMs === null || pace.intervalMs === null ? 0 : waitMs / Math.max(pace.intervalMs, 1e-3);
-  return { reason, position: Math.max(own, Math.floor(others)), waitMs };
+  return { ...cause, position: Math.max(own, Math.floor(others)), waitMs };
 };
 
 /** Waits for its session: for the job that has the turn, then for those between. */
@@ -66,22 +72,23 @@ const explainHeld = (job: QueuedJob, around: Surroundings): Explanation => {
   const before = turn === null ? undefined : explain(turn, around);
   const isKnown = meter !== undefined && before?.waitMs !== null;
   return {
-    reason: 'session',
+    ...because(around.pausedBy ?? 'session'),
     position: between + (before === undefined ? 0 : before.position + 1),
-    waitMs: isKnown ? (before?.waitMs ?? 0) + (between + 1) * meter.usualMs : null,
+    waitMs:
+      isKnown && around.pausedBy === null ? (before?.waitMs ?? 0) + (between + 1) * meter.usualMs : null,
   };
 };
 
-const reasonOf = (job: QueuedJob, { tenant, supplies, pausedBy, nowMs }: Surroundings): Reason => {
+const causeOf = (job: QueuedJob, { tenant, supplies, pausedBy, nowMs }: Surroundings): Cause => {
   const { flow } = job;
-  if (flow === null) return 'capacity';
+  if (flow === null) return because('capacity');
   const { tool, supply } = flow.group.lane;
-  const cause = pausedBy ?? tool.pausedBy ?? tenant.pausedBy;
-  if (cause !== null) return cause;
-  if (supply.shape.able === 0) return 'placement';
+  if (pausedBy !== null) return because(pausedBy);
+  if (supply.shape.able === 0) return because('placement');
   const block = tenant.blockOf(flow.meter, flow.head ?? job, nowMs);
-  if (block !== null && block !== 'paused') return REASON_OF[block];
-  return tool.isOpen || !supplies.hasRoom(supply.shape) ? 'capacity' : 'quota';
+  if (block === 'rate') return because('rate');
+  if (block !== null && block !== 'paused') return because('quota', block);
+  return tool.isOpen || !supplies.hasRoom(supply.shape) ? because('capacity') : because('quota', 'tool');
 };
 
 /** The longest of what its turn, its tenant's quotas and its tenant's rate make it wait, `own` jobs being before it. */

@@ -26,7 +26,12 @@ export interface JobForm {
   readonly need?: Need;
 }
 
-export const NEED: Need = { room: { cpuMilli: 1_000, memoryMiB: 256 }, poolKey: 'k', mode: 'warm' };
+export const NEED: Need = {
+  room: { cpuMilli: 1_000, memoryMiB: 256 },
+  poolKey: 'k',
+  mode: 'warm',
+  outcomeBytesMax: 0,
+};
 
 export class TestJob extends QueuedJob {
   readonly id: JobId;

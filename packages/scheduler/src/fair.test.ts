@@ -314,9 +314,10 @@ describe('reasons', () => {
     const [, second] = put(scheduler, 2, { tenant: 'a' }) as [TestJob, TestJob];
     const rated = put(scheduler, 3, { tenant: 'b' });
     scheduler.next(0);
-    expect(scheduler.why(second, 0)).toMatchObject({ reason: 'quota', position: 0 });
+    expect(scheduler.why(second, 0)).toMatchObject({ reason: 'quota', quota: 'running', position: 0 });
     expect(scheduler.why(rated[2] as TestJob, 0)).toEqual({
       reason: 'rate',
+      quota: null,
       position: 2,
       waitMs: closeTo(1_500),
     });

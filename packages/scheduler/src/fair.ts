@@ -4,7 +4,8 @@
  * are UTC days), hosts and policies as data, decisions go out.
  *
  * P1  A job is handed out at most once each time it is put in, and only while it waits.
- * P2  No quota is exceeded: running jobs of a tenant, of a tenant's tool and of a tool, starts by rate, compute time a day.
+ * P2  No quota is exceeded: running jobs of a tenant, of a tenant's tool and of a tool, starts by rate, compute time a day,
+ *     bytes stored.
  * P3  Runtime is shared by weight among tenants that want it (T1-T2 in tenant.ts), whatever classes, lanes and sessions they
  *     spread their jobs over; a newcomer's first job goes before the next job of those who had more.
  * P4  A class buys earlier turns and no share; the lowest keeps 1 % of decisions (K1-K4 in arbiter.ts).
@@ -145,6 +146,7 @@ export class FairScheduler<J extends QueuedJob = QueuedJob> {
     tenant.running -= 1;
     meter.running -= 1;
     tenant.reservedMs -= lease.reservedMs;
+    tenant.reservedBytes -= lease.reservedBytes;
     if (ranMs !== null) {
       meter.learn(lease.warm, ranMs);
       tenant.use(ranMs, nowMs);
@@ -195,6 +197,18 @@ export class FairScheduler<J extends QueuedJob = QueuedJob> {
     this.book.tenantOf(id).use(ranMs, nowMs);
   }
 
+  /** Bytes that a tenant has stored. */
+  storedBytes(id: TenantId): number {
+    return this.book.tenantOf(id).storedBytes;
+  }
+
+  /** What a tenant has stored changed by so many bytes. */
+  store(id: TenantId, deltaBytes: number): void {
+    const tenant = this.book.tenantOf(id);
+    tenant.storedBytes += deltaBytes;
+    if (deltaBytes < 0) this.book.unblock(tenant);
+  }
+
   /** Starts nothing more of the target; what runs goes on. */
   pause(target: Target, cause: PauseCause = 'paused'): void {
     this.setPause(target, cause);
@@ -207,9 +221,10 @@ export class FairScheduler<J extends QueuedJob = QueuedJob> {
   /** Why a job waits, its place and how long it may take; undefined for one that does not wait here. */
   why(job: J, nowMs: number): Explanation | undefined {
     const { supplies, arbiter, classes } = this;
-    const paused = job.flow === null ? null : (classes[job.flow.group.rank]?.pausedBy ?? null);
-    const pausedBy = this.pausedBy ?? paused;
     const tenant = this.book.tenantOf(job.template.tenant);
+    const rank = Math.max(rankOf(job.template.class), rankOf(tenant.policy.ceiling));
+    const tool = this.book.toolOf(job.template.tool);
+    const pausedBy = this.pausedBy ?? classes[rank]?.pausedBy ?? tool.pausedBy ?? tenant.pausedBy;
     return explain(job, { tenant, supplies, pausedBy, virtualMs: arbiter.virtualMs, nowMs });
   }
 
@@ -228,11 +243,21 @@ export class FairScheduler<J extends QueuedJob = QueuedJob> {
     this.book.withdraw(job);
     tenant.bucket?.take(nowMs);
     tenant.running += 1;
+    const reservedBytes = job.need.outcomeBytesMax;
     tenant.reservedMs += job.timeoutMs;
+    tenant.reservedBytes += reservedBytes;
     meter.running += 1;
     meter.tool.running += 1;
     job.standing = 'running';
-    job.lease = { tenant, meter, chargedMs: estimateMs, rate, warm, reservedMs: job.timeoutMs };
+    job.lease = {
+      tenant,
+      meter,
+      chargedMs: estimateMs,
+      rate,
+      warm,
+      reservedMs: job.timeoutMs,
+      reservedBytes,
+    };
   }
 
   /** The job took more than it was charged, or less. */

@@ -13,7 +13,7 @@ import type { QueuedJob } from './queued-job.js';
 import type { Tenant } from './tenant.js';
 
 /** Why a tenant's flow may not be chosen now. */
-export type Block = 'paused' | 'running' | 'tool_running' | 'rate' | 'compute';
+export type Block = 'paused' | 'running' | 'tool_running' | 'rate' | 'compute' | 'stored';
 
 export class Flow extends JobList {
   heapAt = -1;

@@ -1,4 +1,5 @@
 /** Pure: who runs next, where, and whether again. */
+export { DAY_MS } from './tenant.js';
 export { CLASSES, CLASS_PRICES, CLASS_WEIGHTS, AGE_MS, LOWEST as LOWEST_RANK } from './classes.js';
 export * from './explain.js';
 export * from './fair.js';

@@ -12,4 +12,6 @@ export interface Lease {
   readonly warm: boolean;
   /** Compute time set aside for it of the tenant's day, ms. */
   readonly reservedMs: number;
+  /** Bytes set aside for its outcome. */
+  readonly reservedBytes: number;
 }

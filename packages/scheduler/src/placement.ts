@@ -6,6 +6,8 @@ export interface Need {
   readonly room: Room;
   readonly poolKey: string;
   readonly mode: ExecutionMode;
+  /** What its outcome may take to store, at most, in bytes. */
+  readonly outcomeBytesMax: number;
 }
 
 /** A worker that takes jobs, as the leader sees it: `free` is what no assigned attempt holds. */

@@ -14,6 +14,8 @@ export interface TenantPolicy {
   readonly rate: { readonly perSecond: number; readonly burst: number } | null;
   /** Runtime of all its jobs in one UTC day, ms. */
   readonly computeMsPerDay: number;
+  /** Bytes stored of its jobs: payloads while they live, outcomes while they are kept. */
+  readonly storedBytesMax: number;
 }
 
 /** A tenant of which nothing else was said. */
@@ -24,6 +26,7 @@ export const DEFAULT_POLICY: TenantPolicy = {
   runningMaxByTool: new Map(),
   rate: null,
   computeMsPerDay: Infinity,
+  storedBytesMax: Infinity,
 };
 
 /** Bounds of a weight. */
@@ -32,9 +35,9 @@ export const WEIGHT_MAX = 1_000;
 
 /** Throws RangeError for a policy that means nothing: callers check what people write before. */
 export const checkPolicy = (policy: TenantPolicy): TenantPolicy => {
-  const { weight, runningMax, runningMaxByTool, rate, computeMsPerDay } = policy;
+  const { weight, runningMax, runningMaxByTool, rate, computeMsPerDay, storedBytesMax } = policy;
   // `>=` and not its contrary, so that NaN is refused too.
-  const amounts = [runningMax, computeMsPerDay, ...runningMaxByTool.values(), ...(rate ? [rate.burst] : [])];
+  const amounts = [runningMax, computeMsPerDay, storedBytesMax, ...runningMaxByTool.values()];
   const sound =
     weight >= WEIGHT_MIN && weight <= WEIGHT_MAX && amounts.every((n) => n >= 0) && rateIsSound(rate);
   if (!sound) throw new RangeError('a policy needs a weight within its bounds and no negative quota');
@@ -42,4 +45,5 @@ export const checkPolicy = (policy: TenantPolicy): TenantPolicy => {
 };
 
 const rateIsSound = (rate: TenantPolicy['rate']): boolean =>
-  rate === null || (rate.perSecond >= 0 && Number.isFinite(rate.perSecond) && Number.isFinite(rate.burst));
+  rate === null ||
+  (rate.perSecond >= 0 && rate.burst >= 0 && Number.isFinite(rate.perSecond) && Number.isFinite(rate.burst));

@@ -2,11 +2,14 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { hostOf, NEED, policy, tenant, TestJob, tool } from './fair.test.helper.js';
-import { CLASSES, FairScheduler, type TenantPolicy } from './index.js';
+import { CLASSES, FairScheduler, type Need, type TenantPolicy } from './index.js';
 
 const TENANTS = 60;
 const TOOLS = ['x', 'y', 'z'];
 const TOOL_MAX = 9;
+const OUTCOME_MAX = 1_000;
+const STORED_MAX = 20_000;
+const ROOMY: Need = { ...NEED, outcomeBytesMax: OUTCOME_MAX };
 /** Half a day: the histories span several. */
 const STEP_MS = 43_200_000;
 const DAY_MS = 86_400_000;
@@ -40,6 +43,7 @@ class History {
   private readonly byTool = new Map<string, number>();
   private readonly usedMs: number[] = [];
   private readonly reservedMs: number[] = [];
+  private readonly storedBytes: number[] = [];
   private waiting: TestJob[] = [];
   private nowMs = 0;
   private day = 0;
@@ -54,12 +58,13 @@ class History {
         runningMaxByTool: new Map(n % 4 === 0 ? [[tool('x'), 2]] : []),
         rate: n % 5 === 0 ? { perSecond: 2, burst: 4 } : null,
         computeMsPerDay: n % 7 === 0 ? 400_000 : Infinity,
+        storedBytesMax: n % 6 === 0 ? STORED_MAX : Infinity,
         ceiling: CLASSES[n % CLASSES.length] ?? 'normal',
       }),
     );
     this.policies.forEach((one, n) => this.scheduler.setTenant(tenant(`t${n}`), one, 0));
     this.scheduler.setToolLimit(tool('y'), TOOL_MAX);
-    for (const list of [this.byTenant, this.usedMs, this.reservedMs])
+    for (const list of [this.byTenant, this.usedMs, this.reservedMs, this.storedBytes])
       list.push(...Array.from({ length: TENANTS }, () => 0));
     for (let n = 0; n < TENANTS; n += 1) this.started.push([]);
   }
@@ -84,7 +89,7 @@ class History {
       tool: TOOLS[this.random(TOOLS.length)] ?? 'x',
       class: CLASSES[this.random(CLASSES.length)] ?? 'normal',
       timeoutMs: 1_000 * (1 + this.random(60)),
-      need: NEED,
+      need: ROOMY,
       ...session,
     });
     this.scheduler.add(job, this.nowMs);
@@ -114,7 +119,11 @@ class History {
   }
 
   private check(n: number, name: string): void {
-    const { runningMax, runningMaxByTool, rate, computeMsPerDay } = this.policies[n] as TenantPolicy;
+    const { runningMax, runningMaxByTool, rate, computeMsPerDay, storedBytesMax } = this.policies[
+      n
+    ] as TenantPolicy;
+    if ((this.storedBytes[n] ?? 0) + (this.byTenant[n] ?? 0) * OUTCOME_MAX > storedBytesMax)
+      throw new Error('too many bytes stored');
     const most = runningMaxByTool.get(tool(name)) ?? Infinity;
     if ((this.byTenant[n] ?? 0) > runningMax) throw new Error('more than runningMax run');
     if ((this.byTool.get(`${n} ${name}`) ?? 0) > most)
@@ -139,7 +148,20 @@ class History {
     this.count(n, job.template.tool, -1);
     const again = this.random(10) === 0;
     this.scheduler.ended(job, this.nowMs, ranMs, again);
+    if (!again) this.store(n, this.random(OUTCOME_MAX + 1));
     if (again) this.scheduler.addFirst(job, this.nowMs);
+  }
+
+  /** An outcome of so many bytes is kept; now and then all of a tenant's are dropped. */
+  private store(n: number, bytes: number): void {
+    if (this.random(20) === 0) return this.drop(n);
+    this.storedBytes[n] = (this.storedBytes[n] ?? 0) + bytes;
+    this.scheduler.store(tenant(`t${n}`), bytes);
+  }
+
+  private drop(n: number): void {
+    this.scheduler.store(tenant(`t${n}`), -(this.storedBytes[n] ?? 0));
+    this.storedBytes[n] = 0;
   }
 
   /** With nothing new, all that waits gets its turn: a day for each look, until the queue is empty. */
@@ -149,7 +171,9 @@ class History {
       this.nowMs += 500;
       this.next();
       if (this.running.length >= 20 || rounds % 3 === 0) this.end();
-      if (rounds % 1_000 === 0) this.nowMs += STEP_MS;
+      if (rounds % 1_000 > 0) continue;
+      this.nowMs += STEP_MS;
+      for (let n = 0; n < TENANTS; n += 1) this.drop(n);
     }
   }
 

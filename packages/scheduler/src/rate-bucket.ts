@@ -32,13 +32,19 @@ export class RateBucket {
     this.tokens = 0;
   }
 
-  /** When the next token is there, ms; not after `nowMs` when one is there now, Infinity for never. */
-  readyAtMs(nowMs: number): number {
+  /** When so many tokens are there, ms; not after `nowMs` when they are there now, Infinity for never. */
+  readyAtMs(nowMs: number, count = 1): number {
     this.fill(nowMs);
-    if (this.tokens >= 1 - ROUNDING) return nowMs;
-    if (this.burst < 1 || this.perSecond <= 0) return Infinity;
+    if (this.tokens >= count - ROUNDING) return nowMs;
+    if (this.burst < count || this.perSecond <= 0) return Infinity;
     // Less than is allowed to lack: at that time it is there, however the sums were rounded on the way.
-    return nowMs + ((1 - ROUNDING / 2 - this.tokens) * 1_000) / this.perSecond;
+    return nowMs + ((count - ROUNDING / 2 - this.tokens) * 1_000) / this.perSecond;
+  }
+
+  /** Tokens that could be taken at once now. */
+  left(nowMs: number): number {
+    this.fill(nowMs);
+    return Math.floor(this.tokens + ROUNDING);
   }
 
   /** Takes a token; false when there is none. */

@@ -90,8 +90,9 @@ export const settled = (): Promise<void> => new Promise((resolve) => setImmediat
 /** A view of `virtual` for one process, which can be killed, made to sleep or cut off, and whose wall clock may jump. */
 export class ProcessClock implements Clock {
   readonly virtual: VirtualClock;
-  /** Whether the process is connected: the wire looks at it. */
-  online = true;
+  /** When it was connected last, after it was not. */
+  backAtMs = -Infinity;
+  private connected = true;
   /** When it woke last. */
   wokeAtMs = -Infinity;
   private mode: 'running' | 'asleep' | 'dead' = 'running';
@@ -101,6 +102,16 @@ export class ProcessClock implements Clock {
 
   constructor(virtual: VirtualClock) {
     this.virtual = virtual;
+  }
+
+  /** Whether the process is connected: the wire looks at it. */
+  get online(): boolean {
+    return this.connected;
+  }
+
+  set online(online: boolean) {
+    if (online && !this.connected) this.backAtMs = this.nowMs();
+    this.connected = online;
   }
 
   get alive(): boolean {

@@ -54,6 +54,7 @@ export class Attempts {
   /** Brings the fleet in line with the fold, at the beginning of a reign. */
   takeOver(): void {
     const { fold, fleet, clock } = this.options;
+    fold.queue.ready.takeOver(clock.wallMs());
     for (const record of fold.queue.undefinedTools) this.finish(record, UNDEFINED_TOOL);
     for (const record of fold.queue.running) {
       if (record.state.kind !== 'running') continue;
@@ -65,6 +66,14 @@ export class Attempts {
         fleet.assign(entry, record.id, attempt, need.room, need.poolKey);
       else this.finish(record, UNDEFINED_TOOL);
     }
+  }
+
+  /** Charges what runs for longer than was expected: nobody holds more than his share by jobs that do not end. */
+  charge(): void {
+    const { fold, clock } = this.options;
+    const wallMs = clock.wallMs();
+    for (const record of fold.queue.running)
+      if (record.state.kind === 'running') fold.queue.ready.ran(record, wallMs - record.state.startedAtMs);
   }
 
   /** Starts what may start. */

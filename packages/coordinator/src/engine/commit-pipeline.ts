@@ -125,6 +125,13 @@ export class CommitPipeline {
     return { seq: batch.seq, atMs: batch.atMs };
   }
 
+  /** Lets nothing more into what is staged; gives the last sequence of that. */
+  seal(): number {
+    const last = this.batches.at(-1);
+    if (last?.phase === 'open' && last.events.length > 0) last.phase = 'sealed';
+    return this.stagedSeq;
+  }
+
   /** Resolves once everything staged is stored, or the pipeline is closed. */
   async drained(): Promise<void> {
     if (this.batches.length === 0 || this.phase === 'closed') return;

@@ -13,13 +13,11 @@ import type { headOf } from '@zerofleet/model';
 import {
   type JobEnvelope,
   type JobId,
-  type StoredJob,
   type TenantId,
   type ToolDefinition,
   type ToolName,
 } from '@zerofleet/model';
 import {
-  fitsV1,
   formFor,
   MESSAGES_VERSION,
   WIRE_FORM,
@@ -31,8 +29,11 @@ import {
   type Ready,
   type Run,
   type SubmitReply,
+  type UsageView,
+  type Wait,
 } from '@zerofleet/protocol';
 import { every, type Cancel, type Clock, type Logger } from '@zerofleet/runtime';
+import type { Controls } from '../controls/controls.js';
 import { Attempts } from './attempts.js';
 import { Certainty } from './certainty.js';
 import { CommitPipeline } from './commit-pipeline.js';
@@ -43,18 +44,33 @@ import type { Fold } from './fold.js';
 import type { FormatPolicy } from './format-policy.js';
 import { ACCEPT_WAIT_MS, Intake } from './intake.js';
 import { EXPIRED, isCancelled } from './job-forms.js';
-import { shownOf, snapshotOf, type JobRecord } from './job-record.js';
-import { KeyDesk, type KeyVerdict } from './keys.js';
-import type { FleetView, JobSnapshot, LedgerPort, OutcomePort, TimerPort, WorkerPort } from './ports.js';
+import { snapshotOf, type JobRecord } from './job-record.js';
+import { KeyDesk } from './keys.js';
+import type {
+  FleetView,
+  JobSnapshot,
+  LedgerPort,
+  OutcomePort,
+  TimerPort,
+  UsagePort,
+  WorkerPort,
+} from './ports.js';
 import { Projector } from './projector.js';
+import { QuotaDesk } from './quota-desk.js';
 import { Silence } from './silence.js';
+import { Submissions } from './submissions.js';
 import { Upkeep, type UpkeepLimits } from './upkeep.js';
+import { UsageNotes } from './usage-notes.js';
+import { waitOf } from './waits.js';
 
 export interface ReignOptions {
   readonly ledger: LedgerPort;
   readonly timers: TimerPort;
   readonly workers: WorkerPort;
   readonly outcomes: OutcomePort;
+  readonly usage: UsagePort;
+  /** What operators and tenants have set. */
+  readonly controls: Controls;
   readonly clock: Clock;
   readonly log: Logger;
   readonly tools: ReadonlyMap<ToolName, ToolDefinition>;
@@ -80,9 +96,6 @@ export interface EngineOptions extends ReignOptions {
   readonly onLost: (reason: string) => void;
 }
 
-/** Hears, once, how a submission went. */
-type Settle = (reply: SubmitReply) => void;
-
 /** How an asked-for change of a job ended. */
 export type CancelReply =
   | { readonly kind: 'cancelled'; readonly job: JobSnapshot }
@@ -101,12 +114,14 @@ export class Engine {
   private readonly projector: Projector;
   private readonly silence: Silence;
   private readonly intake: Intake;
-  private readonly keys: KeyDesk;
+  private readonly submissions: Submissions;
+  private readonly notes: UsageNotes;
   private readonly commits: Commits;
   private readonly attempts: Attempts;
   private readonly upkeep: Upkeep;
   private stopTick: Cancel = () => undefined;
   private stopDue: Cancel = () => undefined;
+  private stopControls: Cancel = () => undefined;
   /** E4. */
   private readonly certainty: Certainty;
   private over = false;
@@ -117,7 +132,6 @@ export class Engine {
     this.fold = fold;
     this.silence = new Silence(options.workerSilenceMs, TICK_MS, clock.nowMs());
     this.intake = new Intake({ clock, ledger, queuedMax });
-    this.keys = new KeyDesk(fold.state, outcomes);
     const written = (): 1 | 2 => format.written(clock.nowMs());
     this.projector = new Projector({
       outcomes,
@@ -129,6 +143,8 @@ export class Engine {
     const pipeline = this.newPipeline(written);
     this.commits = new Commits(pipeline, fold, this.projector);
     this.certainty = new Certainty(clock, ledger, pipeline);
+    this.submissions = this.newSubmissions(written);
+    this.notes = this.newNotes(pipeline);
     const dispatcher = new Dispatcher(options.workers, fold.state.epoch, {
       taken: (entry, assigned) => this.attempts.onTaken(entry, assigned),
       refused: (entry, assigned) => this.attempts.onRefused(entry, assigned),
@@ -142,6 +158,7 @@ export class Engine {
     this.upkeep = new Upkeep({
       ...{ ledger, timers, fold, commits: this.commits, clock, log },
       ...{ limits: options.upkeep, usage: () => this.intake.usage, canMove: isNew },
+      keepFrom: () => this.notes.keepFrom,
     });
   }
 
@@ -156,6 +173,7 @@ export class Engine {
       }
     this.projector.stored(tailSeq);
     this.attempts.takeOver();
+    this.stopControls = this.options.controls.onChange(() => this.attempts.dispatch());
     const { epoch, queued, running } = state;
     log.info({ epoch, queued, running, ledgerSeq: tailSeq }, 'leader_elected');
     this.callRoster();
@@ -253,114 +271,33 @@ export class Engine {
 
   /** Accepts a job, or says why not. Resolves after the commit; a job that was submitted before is answered as it stands. */
   submit(envelope: JobEnvelope): Promise<SubmitReply> {
-    return new Promise((resolve) => this.take(envelope, resolve));
+    return this.submissions.submit(envelope);
   }
 
-  /** The same for many, in the same order, once all are answered. A promise for each would cost as much as accepting it. */
+  /** The same for many, in the same order, once all are answered. */
   submitAll(envelopes: readonly JobEnvelope[]): Promise<readonly SubmitReply[]> {
-    return new Promise((resolve) => {
-      const replies: SubmitReply[] = [];
-      let open = envelopes.length;
-      if (open === 0) resolve(replies);
-      for (const [place, envelope] of envelopes.entries())
-        this.take(envelope, (reply) => {
-          replies[place] = reply;
-          open -= 1;
-          if (open === 0) resolve(replies);
-        });
-    });
+    return this.submissions.submitAll(envelopes);
   }
 
-  private take(envelope: JobEnvelope, settle: Settle): void {
-    const why = this.whyNot(envelope);
-    if (why !== undefined) settle({ kind: 'refused', why });
-    else if (envelope.extras?.idempotency === undefined) this.settleFresh(envelope, settle);
-    else
-      void this.keys.inTurn(envelope, (verdict) => {
-        // The reign may have ended, or the queue filled up, while the key was looked up.
-        const late = verdict.kind === 'fresh' ? this.whyNot(envelope) : undefined;
-        if (late !== undefined) settle({ kind: 'refused', why: late });
-        else this.settleKey(envelope, verdict, settle);
-      });
+  /** Why a job of the tenant waits; null for one that does not, `unknown` for one that is not live. */
+  why(tenant: TenantId, id: JobId): Wait | 'unknown' {
+    const record = this.fold.state.jobs.get(id);
+    if (record?.shown === undefined || record.shown === null || record.template.tenant !== tenant)
+      return 'unknown';
+    return waitOf(record, this.fold.queue.ready, this.options.clock.wallMs());
   }
 
-  private whyNot(envelope: JobEnvelope): Extract<SubmitReply, { kind: 'refused' }>['why'] | undefined {
-    if (this.over) return 'no_leader';
-    const { format, clock } = this.options;
-    if (format.written(clock.nowMs()) === 1 && !fitsV1(envelope)) return 'upgrading';
-    return this.intake.check(this.commits.pipeline, this.fold.state.queued);
-  }
-
-  private settleKey(envelope: JobEnvelope, verdict: KeyVerdict, settle: Settle): void {
-    switch (verdict.kind) {
-      case 'fresh':
-        this.settleFresh(envelope, settle);
-        return;
-      case 'live':
-        this.replayLive(verdict.record, settle);
-        return;
-      case 'ended':
-        void this.replayEnded(envelope.tenant, verdict.id).then(settle);
-        return;
-      case 'conflict':
-        settle({ kind: 'refused', why: 'idempotency_conflict' });
-        return;
-      case 'unsure':
-        settle({ kind: 'refused', why: 'index_rebuilding' });
-    }
-  }
-
-  /** Nobody submitted it before by its key; but a call may arrive twice, and the second one finds its own job. */
-  private settleFresh(envelope: JobEnvelope, settle: Settle): void {
-    const record = this.fold.state.jobs.get(envelope.id);
-    const ended = record === undefined ? this.fold.feed.recent(envelope.id) : undefined;
-    if (record !== undefined) this.replayLive(record, settle);
-    else if (ended !== undefined) settle({ kind: 'replayed', job: ended });
-    else this.accept(envelope, settle);
-  }
-
-  private accept(envelope: JobEnvelope, settle: Settle): void {
-    const job = this.storedJob(envelope);
-    this.intake.wait(envelope.id, settle, (stored) => {
-      this.commits.commit({ kind: 'accepted', job }, (record) => stored(shownOf(record)));
-      this.attempts.dispatch();
-      this.planDue();
-    });
-  }
-
-  private storedJob(envelope: JobEnvelope): StoredJob {
-    const { id, tenant, tool, toolVersion, decision, timeoutMs, maxAttempts, extras, payload } = envelope;
-    const template = this.fold.state.intern({
-      tenant,
-      tool,
-      toolVersion,
-      class: envelope.class,
-      decision,
-    });
-    const acceptedAtMs = this.options.clock.wallMs();
-    return { id, template, timeoutMs, maxAttempts, acceptedAtMs, extras, payload };
-  }
-
-  /** A job that was submitted before and may not even be committed yet. */
-  private replayLive(record: JobRecord, settle: Settle): void {
-    const now = snapshotOf(record);
-    if (now !== undefined) return settle({ kind: 'replayed', job: now });
-    const end = (reply: SubmitReply): void => {
-      unlisten();
-      stopWaiting();
-      settle(reply);
+  /** What the tenant uses just now. */
+  usage(tenant: TenantId): UsageView {
+    const { state, usage } = this.fold;
+    const { queued, running } = state.countsOf(tenant);
+    return {
+      queued,
+      running,
+      sessions: usage.sessions(tenant),
+      computeSecondsToday: usage.usedMs(tenant, this.options.clock.wallMs()) / 1_000,
+      storedBytes: usage.storedBytes(tenant),
     };
-    const unlisten = this.fold.feed.listen(record.id, (job) => end({ kind: 'replayed', job }));
-    const stopWaiting = this.options.clock.after(ACCEPT_WAIT_MS, () =>
-      end({ kind: 'unknown', id: record.id }),
-    );
-  }
-
-  private async replayEnded(tenant: TenantId, id: JobId): Promise<SubmitReply> {
-    const found = await this.find(tenant, id);
-    return found.kind === 'found'
-      ? { kind: 'replayed', job: found.job }
-      : { kind: 'refused', why: 'index_rebuilding' };
   }
 
   /**
@@ -478,6 +415,35 @@ export class Engine {
     this.options.workers.callRoster({ v: MESSAGES_VERSION, epoch: this.epoch, reads: WIRE_FORM });
   }
 
+  private newSubmissions(written: () => 1 | 2): Submissions {
+    const { fold, commits, intake } = this;
+    const { clock, outcomes, controls } = this.options;
+    const { state, usage, departures } = fold;
+    return new Submissions({
+      ...{ fold, commits, intake, clock, written },
+      keys: new KeyDesk(state, outcomes),
+      quotas: new QuotaDesk({
+        ...{ controls, state, usage, departures, clock },
+        outcomeBytesMax: (job) => fold.needOf(job).outcomeBytesMax,
+      }),
+      find: (tenant, id) => this.find(tenant, id),
+      staged: () => {
+        this.attempts.dispatch();
+        this.planDue();
+      },
+    });
+  }
+
+  private newNotes(pipeline: CommitPipeline): UsageNotes {
+    const { clock, log, usage: port } = this.options;
+    const { policies, usage: book } = this.fold;
+    return new UsageNotes({
+      ...{ port, book, pipeline, clock, log },
+      isNeeded: () => policies.isAnyLimited(),
+      isLimited: (tenant) => policies.isLimited(tenant),
+    });
+  }
+
   private newPipeline(written: () => 1 | 2): CommitPipeline {
     const { ledger, clock, leader, tailSeq, commitWindow: window, log, fold } = this.options;
     return new CommitPipeline({
@@ -502,6 +468,8 @@ export class Engine {
     this.over = true;
     this.stopTick();
     this.stopDue();
+    this.stopControls();
+    this.notes.close();
     this.intake.close();
     this.projector.close();
     this.upkeep.close();
@@ -517,6 +485,9 @@ export class Engine {
       else if (entry.seq >= 0) this.attempts.resend(entry);
     }
     this.intake.refreshUsage(this.commits.pipeline);
+    this.attempts.charge();
+    if (this.fold.usage.expire(this.options.clock.wallMs())) this.fold.policies.storedOfAll();
+    this.notes.tick();
     this.upkeep.tick();
     this.bringDue();
   }

@@ -13,7 +13,7 @@ import {
   type WorkerId,
 } from '@zerofleet/model';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { JobQueue } from './job-queue.js';
+import { JobQueue, ranMs } from './job-queue.js';
 import { JobRecord } from './job-record.js';
 
 const WORKER = 'w1' as WorkerId;
@@ -22,6 +22,7 @@ const ROOM = { cpuMilli: 1_000, memoryMiB: 256 };
 const ECHO = {
   name: 'echo' as ToolName,
   pool: { image: 'tools', runtime: 'runc', resources: { ...ROOM, pids: 1, workMiB: 1, tmpMiB: 1 } },
+  limits: { timeoutMsDefault: 1, timeoutMsMax: 1, outputBytes: 1 },
 } as Partial<ToolDefinition> as ToolDefinition;
 
 /** A queue with one worker of a few slots, driven as the engine drives it. */
@@ -62,7 +63,7 @@ class Bench {
       payload: { kind: 'inline', bytes: 0, payload: { arguments: {}, files: [] } },
     };
     const record = new JobRecord(stored, template, 1, firstState(extras), this.queue.needOf(template));
-    this.queue.changed(record, null, this.nowMs, false);
+    this.queue.changed(record, null, this.nowMs, false, null);
     return record;
   }
 
@@ -96,7 +97,7 @@ class Bench {
   private step(record: JobRecord, after: JobState, first = false): void {
     const before = record.state;
     record.state = after;
-    this.queue.changed(record, before, this.nowMs, first);
+    this.queue.changed(record, before, this.nowMs, first, ranMs(before, record.state, this.nowMs));
   }
 
   /** The worker as the engine counts it: what runs takes a slot each. */

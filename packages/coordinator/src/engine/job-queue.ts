@@ -7,6 +7,7 @@
  */
 import {
   poolKeyOf,
+  RESULT_BYTES_MAX,
   type JobState,
   type JobTemplate,
   type ToolDefinition,
@@ -14,16 +15,17 @@ import {
 } from '@zerofleet/model';
 import { FairScheduler, MinHeap, type Need } from '@zerofleet/scheduler';
 import type { JobRecord } from './job-record.js';
-import type { FoldListener } from './shard-state.js';
+import { OUTCOME_HEAD_BYTES } from './usage-book.js';
 
 /** What a job needs whose tool this release does not define: nothing gives it, so it never starts. */
 const NOWHERE: Need = {
   room: { cpuMilli: Number.MAX_SAFE_INTEGER, memoryMiB: Number.MAX_SAFE_INTEGER },
   poolKey: '',
   mode: 'process',
+  outcomeBytesMax: 0,
 };
 
-export class JobQueue implements FoldListener {
+export class JobQueue {
   readonly ready = new FairScheduler<JobRecord>();
   /** Queued jobs of tools that this release does not define. */
   readonly undefinedTools = new Set<JobRecord>();
@@ -46,12 +48,20 @@ export class JobQueue implements FoldListener {
     const key = `${name} ${mode}`;
     const known = this.needs.get(key);
     if (known !== undefined) return known;
-    const need: Need = { room: tool.pool.resources, poolKey: poolKeyOf(tool.pool), mode };
+    const outcomeBytesMax = OUTCOME_HEAD_BYTES + tool.limits.outputBytes + RESULT_BYTES_MAX;
+    const need: Need = { room: tool.pool.resources, poolKey: poolKeyOf(tool.pool), mode, outcomeBytesMax };
     this.needs.set(key, need);
     return need;
   }
 
-  changed(record: JobRecord, before: JobState | null, atMs: number, first: boolean): void {
+  /** The job is new (`before` is null), or its state changed; `ran`: for how long, where an attempt ended. */
+  changed(
+    record: JobRecord,
+    before: JobState | null,
+    atMs: number,
+    first: boolean,
+    ran: number | null,
+  ): void {
     const { state, need } = record;
     if (state.kind === 'running') this.running.add(record);
     else this.running.delete(record);
@@ -61,7 +71,7 @@ export class JobQueue implements FoldListener {
       return;
     }
     if (before?.kind === 'running' && state.kind !== 'running')
-      this.ready.ended(record, atMs, ranMs(before, state, atMs), state.kind === 'queued');
+      this.ready.ended(record, atMs, ran, state.kind === 'queued');
     // One that was handed out here runs already by its account.
     if (state.kind === 'running') this.ready.adopt(record, atMs);
     else if (state.kind === 'finished') this.ready.remove(record);
@@ -112,12 +122,9 @@ export class JobQueue implements FoldListener {
   }
 }
 
-/** What the attempt that ended at `atMs` used; null when it was handed back before anything of it ran. */
-const ranMs = (
-  before: Extract<JobState, { kind: 'running' }>,
-  after: JobState,
-  atMs: number,
-): number | null => {
+/** What the attempt that ended at `atMs` used; null where none ended, or when it was handed back before anything of it ran. */
+export const ranMs = (before: JobState | null, after: JobState, atMs: number): number | null => {
+  if (before?.kind !== 'running' || after.kind === 'running') return null;
   if (after.kind === 'queued' && after.attemptsSpent < before.attemptsSpent) return null;
   return Math.max(atMs - before.startedAtMs, 0);
 };

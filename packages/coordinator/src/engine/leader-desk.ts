@@ -41,6 +41,14 @@ const answer = async (engine: Engine, call: LeaderCall): Promise<LeaderReply> =>
       return { v, kind: 'job', reply: cancelled(await engine.cancel(call.tenant, call.id)) };
     case 'find':
       return { v, kind: 'job', reply: await engine.find(call.tenant, call.id) };
+    case 'why': {
+      const wait = engine.why(call.tenant, call.id);
+      return wait === 'unknown'
+        ? { v, kind: 'job', reply: await engine.find(call.tenant, call.id) }
+        : { v, kind: 'why', wait };
+    }
+    case 'usage':
+      return { v, kind: 'usage', usage: engine.usage(call.tenant) };
     case 'status':
       return { v, kind: 'status', status: engine.status(call.tenant) };
   }

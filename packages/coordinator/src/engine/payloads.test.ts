@@ -13,7 +13,7 @@ const TEMPLATE: JobTemplate = {
   class: 'normal',
   decision: { release: 'test', adapter: 'native', mode: 'warm', revision: 0, reason: 'test' },
 };
-const NEED = { room: { cpuMilli: 1, memoryMiB: 1 }, poolKey: 'p', mode: 'warm' } as const;
+const NEED = { room: { cpuMilli: 1, memoryMiB: 1 }, poolKey: 'p', mode: 'warm', outcomeBytesMax: 0 } as const;
 const jobOf = (n: number): StoredJob => ({
   id: `0192f3a0-0000-7000-8000-${String(n).padStart(12, '0')}` as JobId,
   template: TEMPLATE,

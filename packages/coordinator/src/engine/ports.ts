@@ -14,6 +14,7 @@ import type {
   RunReply,
   Stop,
   StopReply,
+  UsagePage,
   WireForm,
 } from '@zerofleet/protocol';
 
@@ -96,6 +97,14 @@ export interface OutcomePort {
   find(tenant: TenantId, id: JobId): Promise<OutcomeLookup>;
   /** The job of a tenant's idempotency key. `none` only as above. Throws on broken IO. */
   findKey(tenant: TenantId, key: string): Promise<KeyLookup>;
+}
+
+/** What leaders noted of what tenants use. */
+export interface UsagePort {
+  /** Every page. Throws on broken IO. */
+  load(): Promise<readonly UsagePage[]>;
+  /** Replaces a page, unless another process did so since this one read or wrote it: then it throws, as on broken IO. */
+  save(page: UsagePage): Promise<void>;
 }
 
 /** What a replica and the leader say to each other. */

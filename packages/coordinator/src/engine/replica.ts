@@ -33,6 +33,8 @@ export interface ReplicaOptions extends ReignOptions {
   readonly name: string;
   /** Bytes of inline payloads in memory, at most. */
   readonly payloadBytesMax: number;
+  /** How long outcomes are kept, in ms. */
+  readonly keptMs: number;
   /** The newest ledger format that may be written. */
   readonly formatHold: LedgerFormat;
   readonly isConnected: () => boolean;
@@ -59,12 +61,16 @@ export class Replica {
   private phase: 'reading' | 'following' | 'leading' | 'over' = 'reading';
   private stopFollowing: () => void = () => undefined;
   private stopServing: () => void = () => undefined;
+  private readonly stopControls: () => void;
   private engine: Engine | undefined;
 
   constructor(options: ReplicaOptions) {
     this.options = options;
     const { ledger, timers, payloadBytesMax: bytesMax, clock, random, line, name, isConnected } = options;
-    this.fold = new Fold(options.tools, new PayloadStore({ ledger, timers, bytesMax }), options.feed);
+    const { tools, feed, controls, keptMs } = options;
+    const payloads = new PayloadStore({ ledger, timers, bytesMax });
+    this.fold = new Fold({ tools, payloads, feed, controls, keptMs });
+    this.stopControls = controls.onChange((change) => this.fold.controlsChanged(change, clock.wallMs()));
     const isOld = (): boolean => this.fold.state.leaderFormat < LEDGER_FORMAT;
     this.watch = new LeaderWatch({ line, clock, random, replica: name, isConnected, isOld });
   }
@@ -94,8 +100,11 @@ export class Replica {
   /** Lives until it is over; what goes wrong is told to `onOver`. */
   async live(): Promise<void> {
     try {
+      const { usage, clock } = this.options;
+      this.fold.seed(await usage.load());
       await this.options.ledger.read(1, (seq, bytes) => this.take(seq, bytes, true));
       if (this.isOver()) return;
+      this.fold.settleUsage(clock.wallMs());
       this.phase = 'following';
       await this.follow();
       while (!this.isOver()) {
@@ -135,6 +144,7 @@ export class Replica {
     this.watch.stop();
     this.stopServing();
     this.stopFollowing();
+    this.stopControls();
   }
 
   // Standing by

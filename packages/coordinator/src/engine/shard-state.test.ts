@@ -29,7 +29,7 @@ const job = (n: number): StoredJob => ({
   acceptedAtMs: 0,
   extras: n % 4 === 0 ? { runAtMs: 1_000 + n, idempotency: { key: `k${n}`, hash: 'h' } } : null,
 });
-const NEED = { room: { cpuMilli: 1, memoryMiB: 1 }, poolKey: 'p', mode: 'warm' } as const;
+const NEED = { room: { cpuMilli: 1, memoryMiB: 1 }, poolKey: 'p', mode: 'warm', outcomeBytesMax: 0 } as const;
 const listener: FoldListener = { needOf: () => NEED, changed: () => undefined };
 const WORKER = 'w1' as WorkerId;
 const BOOT = '11111111-1111-4111-8111-111111111111' as BootId;

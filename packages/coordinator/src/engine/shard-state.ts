@@ -49,8 +49,11 @@ interface Page {
 export interface FoldListener {
   /** What a job of this template needs of a worker. */
   needOf(template: JobTemplate): Need;
-  /** The job is new (`before` is null), or its state changed; `first`: it goes in front of what waits. */
-  changed(record: JobRecord, before: JobState | null, atMs: number, first: boolean): void;
+  /**
+   * The job is new (`before` is null), or its state changed, by the ledger's message `seq`; `first`: it goes in front of what
+   * waits.
+   */
+  changed(record: JobRecord, before: JobState | null, atMs: number, first: boolean, seq: number): void;
 }
 
 /** Templates that are shared by identity; more than that are simply not shared. */
@@ -151,7 +154,7 @@ export class ShardState {
         this.leaderFormat = event.format;
         return undefined;
       case 'accepted':
-        return this.add(event.job, seq, firstState(event.job.extras), atMs);
+        return this.add(event.job, seq, firstState(event.job.extras), atMs, seq);
       case 'carried':
         return this.carry(event.job, event.state, seq, atMs);
       case 'parked':
@@ -159,23 +162,21 @@ export class ShardState {
         return undefined;
       case 'started': {
         const { attempt, worker, boot } = event;
-        return this.step(
-          event.id,
-          { kind: 'started', assignment: { attempt, epoch, worker, boot }, atMs },
-          atMs,
-        );
+        const assignment = { attempt, epoch, worker, boot };
+        return this.step(event.id, { kind: 'started', assignment, atMs }, atMs, seq);
       }
       case 'finished': {
         const { attempt, outcome } = event;
-        const record = this.step(event.id, { kind: 'finished', attempt, outcome, atMs }, atMs);
+        const record = this.step(event.id, { kind: 'finished', attempt, outcome, atMs }, atMs, seq);
         if (record !== undefined) push(this.ended, seq, record.id);
         return record;
       }
       case 'cancel_requested':
-        return this.step(event.id, { kind: 'cancel_requested' }, atMs);
+        return this.step(event.id, { kind: 'cancel_requested' }, atMs, seq);
       case 'requeued': {
         const { attempt, reason, dueAtMs } = event;
-        return this.step(event.id, { kind: 'requeued', attempt, reason, dueAtMs }, atMs, reason !== 'retry');
+        const requeued = { kind: 'requeued', attempt, reason, dueAtMs } as const;
+        return this.step(event.id, requeued, atMs, seq, reason !== 'retry');
       }
     }
   }
@@ -222,7 +223,7 @@ export class ShardState {
     return template;
   }
 
-  private add(job: StoredJob, home: number, state: JobState, atMs: number): JobRecord {
+  private add(job: StoredJob, home: number, state: JobState, atMs: number, seq: number): JobRecord {
     const template = this.sharedOf.get(job.template) ?? this.share(job.template);
     const record = new JobRecord(job, template, home, state, this.listener.needOf(template));
     this.jobs.set(job.id, record);
@@ -232,7 +233,7 @@ export class ShardState {
     const { idempotency } = job.extras ?? {};
     if (idempotency !== undefined) this.keys.set(`${template.tenant} ${idempotency.key}`, record);
     this.count(template.tenant, state, 1);
-    this.listener.changed(record, null, atMs, false);
+    this.listener.changed(record, null, atMs, false, seq);
     return record;
   }
 
@@ -245,7 +246,7 @@ export class ShardState {
 
   private carry(job: StoredJob, state: JobState, seq: number, atMs: number): JobRecord {
     const record = this.jobs.get(job.id);
-    if (record === undefined) return this.add(job, seq, state, atMs);
+    if (record === undefined) return this.add(job, seq, state, atMs, seq);
     this.move(record, seq);
     return record;
   }
@@ -271,21 +272,21 @@ export class ShardState {
       if (record !== undefined) {
         if (record.home !== -page) this.move(record, -page);
       } else if (parked !== undefined) {
-        const added = this.add(parked.job, -page, parked.state, atMs);
+        const added = this.add(parked.job, -page, parked.state, atMs, seq);
         added.shown = added.state;
       }
     }
     this.dropIfEmpty(page);
   }
 
-  private step(id: JobId, event: JobEvent, atMs: number, first = false): JobRecord | undefined {
+  private step(id: JobId, event: JobEvent, atMs: number, seq: number, first = false): JobRecord | undefined {
     const record = this.jobs.get(id);
     if (record === undefined) return undefined;
     const before = record.state;
     record.state = transitionJob(before, event);
     this.count(record.template.tenant, before, -1);
     this.count(record.template.tenant, record.state, 1);
-    this.listener.changed(record, before, atMs, first);
+    this.listener.changed(record, before, atMs, first, seq);
     return record;
   }
 

@@ -64,6 +64,8 @@ export interface UpkeepOptions {
   readonly log: Logger;
   readonly limits: UpkeepLimits;
   readonly usage: () => { readonly bytes: number; readonly maxBytes: number };
+  /** The ledger is needed from this sequence on for other things than jobs. */
+  readonly keepFrom: () => number;
   /** The older ledger format knows neither `carried` nor `parked`. */
   readonly canMove: () => boolean;
 }
@@ -116,7 +118,8 @@ export class Upkeep {
   private async purge(): Promise<void> {
     const { fold, commits, ledger, limits } = this.options;
     const { tailSeq } = commits.pipeline;
-    const before = Math.min(fold.state.oldestNeeded(tailSeq), tailSeq, this.oldEnough(tailSeq));
+    const needed = Math.min(fold.state.oldestNeeded(tailSeq), this.options.keepFrom());
+    const before = Math.min(needed, tailSeq, this.oldEnough(tailSeq));
     const messages = before - this.purgedTo;
     if (messages < (this.isPressed() ? 1 : limits.purgeMessagesMin)) return;
     await ledger.purge(before);

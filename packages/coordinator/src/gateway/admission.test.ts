@@ -14,6 +14,7 @@ import {
 } from '@zerofleet/model';
 import type { Submit } from '@zerofleet/protocol';
 import { ConfigError, systemClock, type BlobStore } from '@zerofleet/runtime';
+import { Controls } from '../controls/controls.js';
 import { admit, type AdmissionOptions, type Admitted } from './admission.js';
 import { Catalog } from './catalog.js';
 
@@ -48,6 +49,7 @@ const options = (store: () => BlobStore | undefined = () => blobs): AdmissionOpt
   clock: { ...systemClock, wallMs: () => NOW_MS },
   newJobId: () => ID,
   decision: DECISION,
+  controls: new Controls(),
   blobs: store,
 });
 /** A body without its tool. */

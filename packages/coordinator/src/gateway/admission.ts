@@ -11,18 +11,26 @@ import {
   type JobId,
   type Payload,
   type PayloadRef,
+  type PriorityClass,
+  type Quotas,
   type Refusal,
   type TenantId,
+  type ToolDefinition,
 } from '@zerofleet/model';
-import type { Submit } from '@zerofleet/protocol';
+import { CLASS_NAMES, type Submit } from '@zerofleet/protocol';
 import { BlobError, type BlobStore, type Clock } from '@zerofleet/runtime';
+import type { Controls } from '../controls/controls.js';
 import type { Catalog } from './catalog.js';
+import { secretNamesIn } from './secret-refs.js';
+import { parseTime } from './times.js';
 
 export interface AdmissionOptions {
   readonly catalog: Catalog;
   readonly clock: Clock;
   readonly newJobId: () => JobId;
   readonly decision: Decision;
+  /** Quotas and secrets of tenants. */
+  readonly controls: Controls;
   /** Undefined while the blob store cannot be reached. */
   readonly blobs: () => BlobStore | undefined;
 }
@@ -31,15 +39,25 @@ export type Admitted =
   | { readonly kind: 'admitted'; readonly envelope: JobEnvelope }
   | { readonly kind: 'refused'; readonly refusal: Refusal };
 
-const refuse = (refusal: Refusal): Admitted => ({ kind: 'refused', refusal });
+const refuse = (refusal: Refusal): Extract<Admitted, { kind: 'refused' }> => ({ kind: 'refused', refusal });
 
-/** Admits `submit` for `tenant`, or says why not. */
-export const admit = async (
+/** A submission that may be taken, apart from its times: tool, class and limits settled by the tenant's quotas. */
+interface Checked {
+  readonly kind: 'checked';
+  readonly tool: ToolDefinition;
+  readonly payload: Payload;
+  readonly timeoutMs: number;
+  readonly class: PriorityClass;
+  /** Secrets that the arguments refer to. */
+  readonly secrets: readonly string[];
+}
+
+/** Checks what a submission says but its times. */
+export const checkSubmit = (
   options: AdmissionOptions,
   tenant: TenantId,
   submit: Submit,
-  idempotencyKey?: string,
-): Promise<Admitted> => {
+): Checked | Extract<Admitted, { kind: 'refused' }> => {
   const tool = options.catalog.find(submit.tool);
   if (tool === undefined)
     return refuse({
@@ -48,34 +66,74 @@ export const admit = async (
     });
   const args = submit.arguments ?? {};
   const files = submit.files ?? [];
+  const named = secretNamesIn(args);
+  if ('code' in named) return refuse(named);
   const wrong = options.catalog.check(tool, args) ?? checkFiles(files);
   if (wrong !== undefined) return refuse(wrong);
-  const timeoutMs = submit.timeoutMs ?? tool.limits.timeoutMsDefault;
-  if (timeoutMs > tool.limits.timeoutMsMax)
+  const missing = named.names.find((name) => options.controls.secret(tenant, name) === undefined);
+  if (missing !== undefined)
     return refuse({
+      code: 'unknown_secret',
+      detail: `There is no secret '${missing}' of yours. PUT /v1/secrets/${missing} makes it.`,
+    });
+  const quotas = options.controls.quotasOf(tenant);
+  const timeoutMs = timeoutOf(tool, submit.timeoutMs, quotas);
+  if (typeof timeoutMs !== 'number') return refuse(timeoutMs);
+  const priorityClass = submit.class ?? lower('normal', quotas.ceiling);
+  if (rankOf(priorityClass) < rankOf(quotas.ceiling))
+    return refuse({
+      code: 'class_over_ceiling',
+      detail: `class is ${priorityClass}; your highest is ${quotas.ceiling}.`,
+      errors: [{ path: '/class', message: `is above ${quotas.ceiling}` }],
+    });
+  const payload = { arguments: args, files };
+  return { kind: 'checked', tool, payload, timeoutMs, class: priorityClass, secrets: named.names };
+};
+
+const rankOf = (name: PriorityClass): number => CLASS_NAMES.indexOf(name);
+const lower = (one: PriorityClass, other: PriorityClass): PriorityClass =>
+  rankOf(one) >= rankOf(other) ? one : other;
+
+/** The time limit of a job; what asks for none gets no more than its quota. */
+const timeoutOf = (tool: ToolDefinition, asked: number | undefined, quotas: Quotas): number | Refusal => {
+  const most = quotas.timeoutMsMax ?? Infinity;
+  if (asked === undefined) return Math.min(tool.limits.timeoutMsDefault, most);
+  if (asked > tool.limits.timeoutMsMax)
+    return {
       code: 'invalid_request',
-      detail: `timeoutMs is ${timeoutMs}; ${tool.name} allows ${tool.limits.timeoutMsMax} at most.`,
-    });
-  const extras = extrasOf(submit, options.clock.wallMs(), idempotencyKey);
+      detail: `timeoutMs is ${asked}; ${tool.name} allows ${tool.limits.timeoutMsMax} at most.`,
+    };
+  return asked <= most
+    ? asked
+    : { code: 'runtime_over_quota', detail: `timeoutMs is ${asked}; your quota allows ${most} at most.` };
+};
+
+/** Admits `submit` for `tenant`, or says why not. */
+export const admit = async (
+  options: AdmissionOptions,
+  tenant: TenantId,
+  submit: Submit,
+  idempotencyKey?: string,
+): Promise<Admitted> => {
+  const checked = checkSubmit(options, tenant, submit);
+  if (checked.kind === 'refused') return checked;
+  const { tool, timeoutMs } = checked;
+  const nowMs = options.clock.wallMs();
+  const extras = extrasOf(submit, nowMs, idempotencyKey, checked.secrets);
   if (extras.kind === 'refused') return extras;
-  const payload = await store({ arguments: args, files }, options.blobs);
-  if (typeof payload === 'string')
-    return refuse({
-      code: payload,
-      detail: 'The arguments cannot be stored at the moment. Nothing was accepted; try again.',
-      retryAfterMs: payload === 'blobs_full' ? 60_000 : 1_000,
-    });
+  const payload = await store(checked.payload, options, tenant);
+  if ('code' in payload) return refuse(payload);
   const envelope: JobEnvelope = {
     id: options.newJobId(),
     tenant,
     tool: tool.name,
     toolVersion: tool.version,
-    class: 'normal',
+    class: checked.class,
     decision: options.decision,
     payload,
     timeoutMs,
     maxAttempts: submit.maxAttempts ?? ATTEMPTS_DEFAULT,
-    acceptedAtMs: options.clock.wallMs(),
+    acceptedAtMs: nowMs,
     extras: extras.extras,
   };
   return { kind: 'admitted', envelope };
@@ -91,6 +149,7 @@ const extrasOf = (
   submit: Submit,
   nowMs: number,
   idempotencyKey: string | undefined,
+  secrets: readonly string[],
 ): Extras | Extract<Admitted, { kind: 'refused' }> => {
   const wrong = (path: string, what: string): Extract<Admitted, { kind: 'refused' }> => ({
     kind: 'refused',
@@ -100,7 +159,7 @@ const extrasOf = (
       errors: [{ path: `/${path}`, message: what }],
     },
   });
-  const { delayMs, runAt, deadlineMs, retry } = submit;
+  const { delayMs, runAt, deadlineMs, retry, session } = submit;
   if (delayMs !== undefined && runAt !== undefined) return wrong('runAt', 'give either runAt or delayMs');
   const atMs = runAt === undefined ? nowMs + (delayMs ?? 0) : parseTime(runAt);
   if (atMs === undefined) return wrong('runAt', 'must be a time such as 2030-01-31T12:00:00Z');
@@ -112,22 +171,14 @@ const extrasOf = (
   const { capMs = Math.max(RETRY_CAP_MS, baseMs) } = retry ?? {};
   if (capMs < baseMs) return wrong('retry/capMs', 'is less than baseMs');
   const extras: JobExtras = {
+    ...(session === undefined ? {} : { session }),
+    ...(secrets.length === 0 ? {} : { secrets }),
     ...(atMs > nowMs ? { runAtMs: atMs } : {}),
     ...(deadlineAtMs === undefined ? {} : { deadlineAtMs }),
     ...(retry === undefined ? {} : { retry: { on: retry.on, baseMs, capMs } }),
     ...(idempotencyKey === undefined ? {} : { idempotency: { key: idempotencyKey, hash: hashOf(submit) } }),
   };
   return { kind: 'extras', extras: Object.keys(extras).length === 0 ? null : extras };
-};
-
-/** A time with its zone, as Unix ms. */
-const parseTime = (text: string): number | undefined => {
-  const match = /^(\d{4}-\d\d-\d\d)T\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)$/.exec(text);
-  const day = Date.parse(`${match?.[1]}T00:00:00Z`);
-  const ms = Date.parse(text);
-  if (match === null || Number.isNaN(day) || Number.isNaN(ms)) return undefined;
-  // A day that its month does not have would be read as one of the next month.
-  return new Date(day).toISOString().startsWith(match[1] ?? '') ? ms : undefined;
 };
 
 /** The same for equal bodies, whatever the order of their members: 128 bits of a SHA-256. */
@@ -145,18 +196,32 @@ const canonical = (value: unknown): string => {
 
 const store = async (
   payload: Payload,
-  blobs: () => BlobStore | undefined,
-): Promise<PayloadRef | 'ledger_unavailable' | 'blobs_full'> => {
+  { blobs, controls }: AdmissionOptions,
+  tenant: TenantId,
+): Promise<PayloadRef | Refusal> => {
   const bytes = Buffer.from(JSON.stringify(payload), 'utf8');
+  const most = controls.quotasOf(tenant).payloadBytesMax;
+  if (most !== null && bytes.byteLength > most)
+    return {
+      code: 'payload_over_quota',
+      detail: `Arguments and files have ${bytes.byteLength} bytes; your quota allows ${most} at most.`,
+    };
   if (bytes.byteLength <= INLINE_ARGUMENTS_BYTES_MAX)
     return { kind: 'inline', bytes: bytes.byteLength, payload };
   try {
     const blob = await blobs()?.put(bytes);
-    return blob === undefined ? 'ledger_unavailable' : { kind: 'blob', blob };
+    return blob === undefined ? notStored('ledger_unavailable') : { kind: 'blob', blob };
   } catch (error) {
-    return error instanceof BlobError && error.code === 'blobs_full' ? 'blobs_full' : 'ledger_unavailable';
+    const isFull = error instanceof BlobError && error.code === 'blobs_full';
+    return notStored(isFull ? 'blobs_full' : 'ledger_unavailable');
   }
 };
+
+const notStored = (code: 'ledger_unavailable' | 'blobs_full'): Refusal => ({
+  code,
+  detail: 'The arguments cannot be stored at the moment. Nothing was accepted; try again.',
+  retryAfterMs: code === 'blobs_full' ? 60_000 : 1_000,
+});
 
 const PATH_BYTES_MAX = 1_024;
 const NAME_BYTES_MAX = 255;

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { expect } from 'vitest';
 import {
   PROBLEMS,
+  TENANT_SCOPES,
   type BlobRef,
   type BootId,
   type JobId,
@@ -30,6 +31,7 @@ import {
   type RunJob,
   type StatusView,
   type SubmitReply,
+  type UsageView,
 } from '@zerofleet/protocol';
 import { newJobId, newRegistry, silentLogger, type BlobStore, type Clock } from '@zerofleet/runtime';
 import type { FastifyInstance, LightMyRequestResponse } from 'fastify';
@@ -47,11 +49,23 @@ import type {
 } from '../engine/ports.js';
 import { Replica } from '../engine/replica.js';
 import { UPKEEP_LIMITS } from '../engine/upkeep.js';
+import { Access } from './access.js';
+import type { AdmissionOptions } from './admission.js';
 import { Catalog } from './catalog.js';
+import { ControlDesk } from './control-desk.js';
+import { addControlRoutes } from './control-routes.js';
 import { GatewayMetrics } from './gateway-metrics.js';
 import { addRoutes } from './routes.js';
 import { newApiServer } from './server.js';
-import type { CancelAnswer, DeadLetterAccess, DeadLetterPage, ShardAccess } from './shard-access.js';
+import type {
+  CancelAnswer,
+  DeadLetterAccess,
+  DeadLetterPage,
+  ShardAccess,
+  WhyAnswer,
+} from './shard-access.js';
+import { ListControls } from './list-controls.test.helper.js';
+import { Shedding, type ShedLine, type ShedNote } from './shedding.js';
 import { TenantDirectory } from './tenants.js';
 
 export const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -268,14 +282,18 @@ export const DONE: Outcome = {
   },
 };
 const CATALOG = new Catalog([TOOL]);
-const DIRECTORY = new TenantDirectory(
-  new Map(
-    Object.entries(KEYS).map(([tenant, key]) => [
-      createHash('sha256').update(key).digest('hex'),
-      tenant as TenantId,
-    ]),
-  ),
-);
+const hashOf = (key: string): string => createHash('sha256').update(key).digest('hex');
+/** The key of an operator. */
+export const ROOT = 'zf_root';
+const DIRECTORY = new TenantDirectory([
+  ...Object.entries(KEYS).map(([tenant, key]) => ({
+    tenant: tenant as TenantId,
+    name: `${tenant}'s`,
+    sha256: hashOf(key),
+    scopes: TENANT_SCOPES,
+  })),
+  { tenant: null, name: 'root', sha256: hashOf(ROOT), scopes: ['admin'] },
+]);
 
 export interface BenchLimits {
   readonly queuedMax?: number;
@@ -295,6 +313,16 @@ export class Bench {
   readonly runs: RunJob[] = [];
   readonly stored = new Map<string, Uint8Array>();
   readonly feed = new JobFeed();
+  readonly settings = new ListControls();
+  /** What other gateways were told to shed. */
+  readonly shedNotes: ShedNote[] = [];
+  hearShed: (note: ShedNote) => void = () => undefined;
+  private readonly sheds: ShedLine = {
+    publish: (note) => this.shedNotes.push(note),
+    listen: (hear) => {
+      this.hearShed = hear;
+    },
+  };
   readonly server: FastifyInstance;
   connected = true;
   blobsAway = false;
@@ -311,19 +339,35 @@ export class Bench {
     this.replica = this.newReplica('bench-1', this.feed);
     this.standby = this.newReplica('bench-2', new JobFeed());
     const registry = newRegistry();
-    this.server = newApiServer(DIRECTORY, silentLogger());
+    const { controls } = this.settings;
+    const access = new Access(DIRECTORY, controls, this.clock);
+    this.server = newApiServer(access, silentLogger());
+    const admission = this.admission();
     addRoutes(this.server, {
+      access,
+      shedding: new Shedding({ clock: this.clock, controls, line: this.sheds }),
       shard: this.shard(),
       metrics: new GatewayMetrics(registry, () => ({ leading: true, workers: 0, ...this.engine.counts })),
       waitersMax: limits.waitersMax ?? 10,
-      admission: {
-        catalog: CATALOG,
-        clock: this.clock,
-        newJobId,
-        decision: { release: 'test', adapter: 'native', mode: 'warm', revision: 0, reason: 'test' },
-        blobs: () => (this.blobsAway ? undefined : this.blobs),
-      },
+      admission,
     });
+    const desk = new ControlDesk({
+      ...{ controls, directory: DIRECTORY, clock: this.clock },
+      writer: () => this.settings,
+      sealer: { seal: ({ tenant, name }, value) => hashOf(`${tenant} ${name} ${value}`) },
+    });
+    addControlRoutes(this.server, desk, admission, (tenant) => this.shard().usage(tenant));
+  }
+
+  private admission(): AdmissionOptions {
+    return {
+      catalog: CATALOG,
+      clock: this.clock,
+      controls: this.settings.controls,
+      newJobId,
+      decision: { release: 'test', adapter: 'native', mode: 'warm', revision: 0, reason: 'test' },
+      blobs: () => (this.blobsAway ? undefined : this.blobs),
+    };
   }
 
   /** Begins its life, and leads. */
@@ -383,6 +427,9 @@ export class Bench {
       name,
       queuedMax: this.limits.queuedMax ?? 100,
       payloadBytesMax: 1e6,
+      keptMs: 86_400_000,
+      usage: { load: () => Promise.resolve([]), save: () => Promise.resolve() },
+      controls: this.settings.controls,
       commitWindow: 2,
       workerSilenceMs: 1e9,
       upkeep: UPKEEP_LIMITS,
@@ -432,7 +479,7 @@ export class Bench {
   }
 
   call(
-    method: 'GET' | 'POST' | 'DELETE',
+    method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE',
     url: string,
     options: { key?: string; body?: string | object; type?: string; headers?: Record<string, string> } = {},
   ): Promise<LightMyRequestResponse> {
@@ -496,6 +543,15 @@ export class Bench {
       deadLetters: () => (this.deadAway ? undefined : this.outcomes),
       isConnected: () => this.connected,
       openTail: () => undefined,
+      why: async (tenant, id): Promise<WhyAnswer> => {
+        const told = await this.line.call({ v, kind: 'why', tenant, id });
+        if (told.kind === 'why') return { kind: 'waits', wait: told.wait };
+        return told.kind === 'job' ? (told.reply as FindReply) : { kind: 'unavailable', why: 'no_leader' };
+      },
+      usage: async (tenant): Promise<UsageView | undefined> => {
+        const told = await this.line.call({ v, kind: 'usage', tenant });
+        return told.kind === 'usage' ? told.usage : undefined;
+      },
       status: async (tenant): Promise<StatusView | undefined> => {
         if (this.statusBreaks) throw new Error('secret detail');
         const told = await this.line.call({ v, kind: 'status', tenant });

@@ -7,7 +7,7 @@ import {
   type ProblemCode,
   type Refusal,
 } from '@zerofleet/model';
-import { problemOf } from '@zerofleet/protocol';
+import { problemOf, type NotTaken } from '@zerofleet/protocol';
 import type { FastifyReply } from 'fastify';
 
 const MS_PER_S = 1_000;
@@ -46,9 +46,10 @@ export const TOO_MANY_WAITERS: Refusal = {
 };
 
 /** The refusal of a submission that was not taken: nothing was accepted. */
-export const notTaken = (why: ProblemCode): Refusal => ({
+export const notTaken = ({ why, retryAfterMs }: Omit<NotTaken, 'kind'>): Refusal => ({
   code: why,
   ...(NOT_TAKEN[why] ?? { detail: 'Nothing was accepted. Try again.', retryAfterMs: 1_000 }),
+  ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
 });
 
 const NOT_TAKEN: Partial<Record<ProblemCode, { detail: string; retryAfterMs?: number }>> = {
@@ -59,6 +60,21 @@ const NOT_TAKEN: Partial<Record<ProblemCode, { detail: string; retryAfterMs?: nu
   queue_full: {
     detail: 'Nothing was accepted; the queue holds as many jobs as it may. Try later.',
     retryAfterMs: 5_000,
+  },
+  rate_limited: {
+    detail: 'Nothing was accepted; you submit faster than your quota allows. Wait, then go on.',
+  },
+  quota_queued: {
+    detail:
+      'Nothing was accepted; as many of your jobs wait as may. There is room once one of them starts or ends.',
+  },
+  quota_sessions: {
+    detail:
+      'Nothing was accepted; as many of your sessions have jobs as may. Use one of them, or wait for one to end.',
+  },
+  quota_stored: {
+    detail:
+      'Nothing was accepted; you store as many bytes as you may. There is room once older outcomes are dropped.',
   },
   ledger_full: {
     detail: 'Nothing was accepted; the ledger must drain first. Try later.',

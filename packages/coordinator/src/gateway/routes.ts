@@ -1,8 +1,16 @@
 /** The routes of the tenant API. Shapes: protocol/http.ts; words for readers: docs/api.md. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { IDEMPOTENCY_KEY_MAX, parseJobId, type JobEnvelope, type JobId } from '@zerofleet/model';
-import { FINAL_STAGES, SubmitShape, type DeadLettersView, type Submit } from '@zerofleet/protocol';
+import {
+  FINAL_STAGES,
+  SubmitShape,
+  type DeadLettersView,
+  type NotTaken,
+  type RateLeft,
+  type Submit,
+} from '@zerofleet/protocol';
 import type { JobSnapshot } from '../engine/ports.js';
+import type { Access } from './access.js';
 import { admit, type AdmissionOptions } from './admission.js';
 import { viewOf as toolViewOf } from './catalog.js';
 import type { GatewayMetrics } from './gateway-metrics.js';
@@ -18,15 +26,20 @@ import {
   refuse,
   TOO_MANY_WAITERS,
 } from './refusals.js';
+import { rateHeaders } from './rate-headers.js';
 import type { ShardAccess } from './shard-access.js';
+import type { Shedding } from './shedding.js';
 import { SseWriter } from './sse.js';
 import { streamJob } from './stream-route.js';
 import { fullViewOf, stageOf, viewOf } from './views.js';
 import { parseWait, waitForEnd } from './waiting.js';
+import { whyView } from './waits.js';
 
 export interface RouteOptions {
   readonly shard: ShardAccess;
   readonly admission: AdmissionOptions;
+  readonly access: Access;
+  readonly shedding: Shedding;
   readonly metrics: GatewayMetrics;
   /** Open long polls and streams, at most. */
   readonly waitersMax: number;
@@ -35,16 +48,18 @@ export interface RouteOptions {
 /** Adds every route to `server`. */
 export const addRoutes = (server: FastifyInstance, options: RouteOptions): void => {
   const routes = new Routes(options);
-  server.post('/v1/jobs', { schema: { body: SubmitShape } }, (request, reply) =>
+  const submits = { config: { scope: 'submit' as const } };
+  server.post('/v1/jobs', { ...submits, schema: { body: SubmitShape } }, (request, reply) =>
     routes.submit(request, reply),
   );
   server.get('/v1/jobs/:id', (request, reply) => routes.get(request, reply));
   server.get('/v1/jobs/:id/events', (request, reply) => routes.events(request, reply));
-  server.post('/v1/jobs/:id/cancel', (request, reply) => routes.cancel(request, reply));
+  server.get('/v1/jobs/:id/why', (request, reply) => routes.why(request, reply));
+  server.post('/v1/jobs/:id/cancel', submits, (request, reply) => routes.cancel(request, reply));
   server.get('/v1/tools', () => ({ tools: options.admission.catalog.list() }));
   server.get('/v1/tools/:name', (request, reply) => routes.tool(request, reply));
   server.get('/v1/dead-letters', (request, reply) => routes.deadLetters(request, reply));
-  server.post('/v1/dead-letters/:id/redrive', (request, reply) => routes.redrive(request, reply));
+  server.post('/v1/dead-letters/:id/redrive', submits, (request, reply) => routes.redrive(request, reply));
   server.get('/v1/status', (request, reply) => routes.status(request, reply));
 };
 
@@ -63,7 +78,10 @@ class Routes {
     if (waitMs === undefined) return refuse(reply, BAD_WAIT);
     const key = keyOf(request);
     if (key === null) return refuse(reply, BAD_KEY);
-    if (!this.options.shard.isConnected()) return refuse(reply, notTaken('ledger_unavailable'));
+    const { shard, shedding } = this.options;
+    if (!shard.isConnected()) return refuse(reply, notTaken({ why: 'ledger_unavailable' }));
+    const shed = shedding.check(request.tenant);
+    if (shed !== undefined) return this.refuseSubmission(request, reply, shed);
     const admitted = await admit(this.options.admission, request.tenant, request.body as Submit, key);
     if (admitted.kind === 'refused') return refuse(reply, admitted.refusal);
     return this.hand(request, reply, admitted.envelope, waitMs);
@@ -78,12 +96,43 @@ class Routes {
   ): Promise<FastifyReply> {
     const answer = await this.options.shard.submit(envelope);
     this.options.metrics.submitted(envelope.tool, answer.kind);
-    if (answer.kind === 'refused') return refuse(reply, notTaken(answer.why));
+    if (answer.kind === 'refused') {
+      this.options.shedding.refused(request.tenant, answer);
+      return this.refuseSubmission(request, reply, answer);
+    }
+    if (answer.kind === 'accepted') this.sayRate(request, reply, answer.rate);
     if (answer.kind === 'replayed') void reply.header('idempotent-replayed', 'true');
     const id = answer.kind === 'unknown' ? answer.id : answer.job.envelope.id;
     void reply.header('location', `/v1/jobs/${id}`);
     if (answer.kind === 'unknown') return refuse(reply, acceptanceUnknown(id));
     return this.acknowledge(request, reply, answer.job, waitMs);
+  }
+
+  private refuseSubmission(request: FastifyRequest, reply: FastifyReply, answer: NotTaken): FastifyReply {
+    this.sayRate(request, reply, answer.rate);
+    return refuse(reply, notTaken(answer));
+  }
+
+  private sayRate(request: FastifyRequest, reply: FastifyReply, left: RateLeft | undefined): void {
+    const { submitRate } = this.options.admission.controls.quotasOf(request.tenant);
+    if (left !== undefined && submitRate !== null) rateHeaders(reply, submitRate, left);
+  }
+
+  /** Why the job waits, if it does. */
+  async why(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+    const id = idOf(request);
+    if (id === undefined) return refuse(reply, NO_SUCH_JOB);
+    const answer = await this.options.shard.why(request.tenant, id);
+    switch (answer.kind) {
+      case 'waits':
+        return reply.send(whyView(id, answer.wait === null ? 'running' : 'queued', answer.wait));
+      case 'found':
+        return reply.send(whyView(id, stageOf(answer.job), null));
+      case 'unknown':
+        return refuse(reply, NO_SUCH_JOB);
+      case 'unavailable':
+        return refuse(reply, notReadable(answer.why));
+    }
   }
 
   async get(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
@@ -111,8 +160,7 @@ class Routes {
     const id = idOf(request);
     if (id === undefined) return refuse(reply, NO_SUCH_JOB);
     const answer = await this.options.shard.cancel(request.tenant, id);
-    if (answer.kind === 'unavailable')
-      return refuse(reply, { ...notTaken(answer.why), detail: NOT_CANCELLED });
+    if (answer.kind === 'unavailable') return refuse(reply, { ...notTaken(answer), detail: NOT_CANCELLED });
     if (answer.kind === 'cancelled') return this.acknowledge(request, reply, answer.job, 0);
     // Not live: finished long ago, or not there at all.
     const job = await this.find(request, reply);
@@ -122,7 +170,10 @@ class Routes {
   async status(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     const status = await this.options.shard.status(request.tenant);
     return status === undefined
-      ? refuse(reply, { ...notTaken('no_leader'), detail: 'A coordinator will lead soon. Try again.' })
+      ? refuse(reply, {
+          ...notTaken({ why: 'no_leader' }),
+          detail: 'A coordinator will lead soon. Try again.',
+        })
       : reply.send(status);
   }
 
@@ -151,7 +202,7 @@ class Routes {
       if (letter === undefined) return refuse(reply, NO_SUCH_LETTER);
       const envelope = redriven(letter, admission.newJobId(), admission.clock.wallMs());
       const answer = await shard.submit(envelope);
-      if (answer.kind === 'refused') return refuse(reply, notTaken(answer.why));
+      if (answer.kind === 'refused') return this.refuseSubmission(request, reply, answer);
       if (answer.kind === 'unknown') return refuse(reply, acceptanceUnknown(answer.id));
       await letters.remove(request.tenant, id);
       void reply.header('location', `/v1/jobs/${answer.job.envelope.id}`);

@@ -1,7 +1,8 @@
 /**
- * The tenants' HTTP server: authentication first, then shape, then the job.
+ * The HTTP server: authentication first, then what the key may do, then shape, then the job.
  *
  * H1  Nothing of a request is parsed before its key is known.
+ * H3  A route says which scope it takes; one that says nothing takes `read`. No key of a tenant has `admin`.
  * H2  Every refusal is a problem document with a stable code; an exception is a bug, is logged, and says nothing of itself.
  */
 import fastify, {
@@ -10,20 +11,26 @@ import fastify, {
   type FastifyReply,
   type FastifyRequest,
 } from 'fastify';
-import { BODY_BYTES_MAX, type Refusal, type TenantId } from '@zerofleet/model';
+import { BODY_BYTES_MAX, type Refusal, type Scope, type TenantId } from '@zerofleet/model';
 import type { Logger } from '@zerofleet/runtime';
+import type { Access, Caller } from './access.js';
 import { refuse, UNAUTHORIZED } from './refusals.js';
-import type { TenantDirectory } from './tenants.js';
 
 declare module 'fastify' {
   interface FastifyRequest {
     /** Set by authentication, before any route runs. */
+    caller: Caller;
+    /** The caller's tenant, in every route but those of operators. */
     tenant: TenantId;
+  }
+  interface FastifyContextConfig {
+    /** What a key must have for this route. */
+    scope?: Scope;
   }
 }
 
 /** The server without its routes. */
-export const newApiServer = (directory: TenantDirectory, log: Logger): FastifyInstance => {
+export const newApiServer = (access: Access, log: Logger): FastifyInstance => {
   const server = fastify({
     logger: false,
     bodyLimit: BODY_BYTES_MAX,
@@ -33,20 +40,28 @@ export const newApiServer = (directory: TenantDirectory, log: Logger): FastifyIn
     exposeHeadRoutes: false,
     frameworkErrors: (_error, request, reply) => {
       // A path that cannot even be read: the key comes first here too (H1).
-      const known = directory.authenticate(request.headers.authorization) !== undefined;
+      const known = access.identify(request.headers.authorization) !== undefined;
       refuse(reply, known ? BAD_PATH : UNAUTHORIZED);
     },
   });
   server.removeContentTypeParser('text/plain');
   takeEmptyBodies(server);
+  server.decorateRequest('caller');
   server.decorateRequest('tenant');
   server.addHook('onRequest', (request, reply, next) => {
-    const tenant = directory.authenticate(request.headers.authorization);
-    if (tenant === undefined) {
+    const caller = access.identify(request.headers.authorization);
+    if (caller === undefined) {
       refuse(reply, UNAUTHORIZED);
       return;
     }
-    request.tenant = tenant;
+    const { scope = 'read' } = request.routeOptions.config;
+    // A path that is not there is said so to any key.
+    if (!request.is404 && !caller.scopes.includes(scope)) {
+      refuse(reply, forbidden(scope));
+      return;
+    }
+    request.caller = caller;
+    if (caller.tenant !== null) request.tenant = caller.tenant;
     next();
   });
   server.setErrorHandler((error: FastifyError, request, reply) => answerError(error, request, reply, log));
@@ -58,6 +73,14 @@ export const newApiServer = (directory: TenantDirectory, log: Logger): FastifyIn
   );
   return server;
 };
+
+const forbidden = (scope: Scope): Refusal => ({
+  code: 'forbidden',
+  detail:
+    scope === 'admin'
+      ? "This takes an operator's key."
+      : `This takes a tenant's key with the scope ${scope}.`,
+});
 
 const BAD_PATH: Refusal = { code: 'not_found', detail: 'The path cannot be read, or is too long.' };
 

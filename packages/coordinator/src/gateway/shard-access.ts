@@ -3,7 +3,7 @@
  * is away; the gateway then answers with a typed refusal, never with a wrong one.
  */
 import type { JobEnvelope, JobId, ProblemCode, TenantId } from '@zerofleet/model';
-import type { DeadLetter, FindReply, StatusView, SubmitReply } from '@zerofleet/protocol';
+import type { DeadLetter, FindReply, StatusView, SubmitReply, UsageView, Wait } from '@zerofleet/protocol';
 import type { BlobStore } from '@zerofleet/runtime';
 import type { JobFeed } from '../engine/job-feed.js';
 import type { JobSnapshot } from '../engine/ports.js';
@@ -14,6 +14,9 @@ export type CancelAnswer =
   | { readonly kind: 'cancelled'; readonly job: JobSnapshot }
   | { readonly kind: 'unknown' }
   | { readonly kind: 'unavailable'; readonly why: ProblemCode };
+
+/** `waits`: it is live; the wait is null when it does not wait. */
+export type WhyAnswer = { readonly kind: 'waits'; readonly wait: Wait } | FindReply;
 
 /** A page of a tenant's dead letters, and where the next one goes on. */
 export interface DeadLetterPage {
@@ -43,6 +46,10 @@ export interface ShardAccess {
   /** Whether the connection to NATS is up. */
   isConnected(): boolean;
   openTail(job: JobSnapshot, from: number, wake: () => void): Tail | undefined;
+  /** Why a job of the tenant waits; the job where it is not live, so far as anybody can say. */
+  why(tenant: TenantId, id: JobId): Promise<WhyAnswer>;
+  /** What the tenant uses just now; undefined while nobody leads. */
+  usage(tenant: TenantId): Promise<UsageView | undefined>;
   /** The fleet as its leader sees it; undefined while nobody leads. */
   status(tenant: TenantId): Promise<StatusView | undefined>;
 }

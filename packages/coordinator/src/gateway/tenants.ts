@@ -1,43 +1,51 @@
 /**
- * Who may call: tenants and the hashes of their API keys, from a file that ops keep as a Swarm secret.
+ * Keys that ops keep in a file, as a Swarm secret: those of tenants that need no store, and the first ones of operators.
+ * The file holds hashes; it is read at the start, so a key in it is revoked by a new secret and a restart.
  *
  * K1  Keys are 256 random bits, so a plain SHA-256 is enough; the key itself is stored nowhere.
- * K2  A look-up goes by hash: how long it takes says nothing about the keys there are.
  */
-import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import type { TenantId } from '@zerofleet/model';
-import { jsonParser, TenantIdShape } from '@zerofleet/protocol';
+import { TENANT_SCOPES, type Scope, type TenantId } from '@zerofleet/model';
+import { jsonParser, ScopeShape, TenantIdShape, TitleShape } from '@zerofleet/protocol';
 import { ConfigError } from '@zerofleet/runtime';
 import { Type } from 'typebox';
 
+const strict = { additionalProperties: false };
+const sha256 = Type.String({ pattern: '^[0-9a-f]{64}$' });
+const TenantKeyShape = Type.Object(
+  { name: TitleShape, sha256, scopes: Type.Optional(Type.Array(ScopeShape, { minItems: 1 })) },
+  strict,
+);
 const TenantsFileShape = Type.Object(
   {
-    tenants: Type.Array(
-      Type.Object(
-        {
-          id: TenantIdShape,
-          keys: Type.Array(
-            Type.Object(
-              { name: Type.String({ minLength: 1 }), sha256: Type.String({ pattern: '^[0-9a-f]{64}$' }) },
-              { additionalProperties: false },
-            ),
-          ),
-        },
-        { additionalProperties: false },
-      ),
-    ),
+    tenants: Type.Array(Type.Object({ id: TenantIdShape, keys: Type.Array(TenantKeyShape) }, strict)),
+    operators: Type.Optional(Type.Array(Type.Object({ name: TitleShape, sha256 }, strict))),
   },
-  { additionalProperties: false },
+  strict,
 );
 
 const parse = jsonParser(TenantsFileShape);
 
-export class TenantDirectory {
-  private readonly byHash: ReadonlyMap<string, TenantId>;
+/** A key of the file. `tenant` is null for an operator's. */
+export interface FileKey {
+  readonly tenant: TenantId | null;
+  readonly name: string;
+  readonly sha256: string;
+  readonly scopes: readonly Scope[];
+}
 
-  constructor(byHash: ReadonlyMap<string, TenantId>) {
-    this.byHash = byHash;
+export class TenantDirectory {
+  readonly keys: readonly FileKey[];
+  private readonly byHash = new Map<string, FileKey>();
+
+  /** Throws ConfigError for a key that is there twice. */
+  constructor(keys: readonly FileKey[]) {
+    this.keys = keys;
+    for (const key of keys) {
+      if (this.byHash.has(key.sha256))
+        throw new ConfigError(`ZF_TENANTS_FILE: the key '${key.name}' is there twice`);
+      this.byHash.set(key.sha256, key);
+    }
   }
 
   /** Reads the file in `path`. Throws ConfigError that names ZF_TENANTS_FILE. */
@@ -52,20 +60,25 @@ export class TenantDirectory {
     }
     const parsed = parse(bytes);
     if (!parsed.ok) throw new ConfigError(`ZF_TENANTS_FILE is not a tenants file: ${parsed.reason}`);
-    const byHash = new Map<string, TenantId>();
-    for (const tenant of parsed.value.tenants) {
-      for (const key of tenant.keys) {
-        if (byHash.has(key.sha256))
-          throw new ConfigError(`ZF_TENANTS_FILE: the key '${key.name}' is there twice`);
-        byHash.set(key.sha256, tenant.id);
-      }
-    }
-    return new TenantDirectory(byHash);
+    const { tenants, operators = [] } = parsed.value;
+    const ofTenants = tenants.flatMap(({ id, keys }) =>
+      keys.map(({ name, sha256: hash, scopes }) => ({
+        tenant: id,
+        name,
+        sha256: hash,
+        scopes: (scopes ?? TENANT_SCOPES).filter((scope) => scope !== 'admin'),
+      })),
+    );
+    const ofOperators = operators.map((key) => ({ ...key, tenant: null, scopes: ['admin'] as const }));
+    return new TenantDirectory([...ofTenants, ...ofOperators]);
   }
 
-  /** The tenant whose key stands in an Authorization header, if it is one. */
-  authenticate(authorization: string | undefined): TenantId | undefined {
-    const key = /^Bearer ([\x21-\x7e]{1,256})$/i.exec(authorization ?? '')?.[1];
-    return key === undefined ? undefined : this.byHash.get(createHash('sha256').update(key).digest('hex'));
+  find(hash: string): FileKey | undefined {
+    return this.byHash.get(hash);
+  }
+
+  /** Tenants that the file names. */
+  get tenants(): ReadonlySet<TenantId> {
+    return new Set(this.keys.flatMap(({ tenant }) => tenant ?? []));
   }
 }
