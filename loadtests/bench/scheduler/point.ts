@@ -49,6 +49,7 @@ class Stage {
       room: n < KEYS - STARVED_KEYS ? SLOT : { ...SLOT, cpuMilli: SLOT.cpuMilli * SLOTS_PER_HOST * 2 },
       poolKey: `key-${n}`,
       mode: 'warm' as const,
+      outcomeBytesMax: 0,
     }));
     const policies = [1, 2, 5].map((weight): TenantPolicy => ({
       ...DEFAULT_POLICY,

@@ -10,18 +10,19 @@ const TOOLS = ['x', 'y'];
 const SESSIONS = [undefined, undefined, undefined, 's', 't'];
 const NEEDS = [
   NEED,
-  { ...NEED, poolKey: 'k2' },
+  { ...NEED, poolKey: 'k2', outcomeBytesMax: 30 },
   { ...NEED, room: { cpuMilli: 2_000, memoryMiB: 256 }, poolKey: 'wide' },
   { ...NEED, mode: 'process' as const },
 ];
 const POLICIES: readonly TenantPolicy[] = [
   policy({}),
-  policy({ weight: 5, ceiling: 'normal' }),
+  policy({ weight: 5, ceiling: 'normal', storedBytesMax: 40 }),
   policy({ weight: 2, runningMax: 2, ceiling: 'batch' }),
   policy({ runningMaxByTool: new Map([[tool('x'), 1]]) }),
   policy({ rate: { perSecond: 2, burst: 2 } }),
   policy({ rate: { perSecond: 0.5, burst: 1 }, runningMax: 3 }),
   policy({ computeMsPerDay: 150_000 }),
+  policy({ storedBytesMax: 100 }),
 ];
 const TARGETS: readonly (readonly [string, Target])[] = [
   ['fleet', { kind: 'fleet' }],
@@ -34,7 +35,19 @@ const HOSTS = ['h1', 'h2'];
 const ITS = fc.nat(1_000_000);
 const WHAT = fc.constantFrom<Action>(
   ...(['add', 'add', 'add', 'add', 'next', 'next', 'next', 'next', 'end', 'end'] as const),
-  ...(['remove', 'again', 'policy', 'pause', 'resume', 'host', 'time', 'drop', 'limit'] as const),
+  ...([
+    'remove',
+    'again',
+    'policy',
+    'pause',
+    'resume',
+    'host',
+    'time',
+    'drop',
+    'limit',
+    'store',
+    'store',
+  ] as const),
 );
 type Action =
   | 'add'
@@ -48,7 +61,8 @@ type Action =
   | 'host'
   | 'time'
   | 'drop'
-  | 'limit';
+  | 'limit'
+  | 'store';
 
 /** Both schedulers side by side, and what is the same for both. */
 class Pair {
@@ -187,6 +201,14 @@ const act = (pair: Pair, what: Action, n: number): void => {
       ]);
       const mode = n % 11 === 0 ? 'process' : 'warm';
       return pair.host(hostOf(n % 12, { name, warm, mode }));
+    }
+    case 'store': {
+      const name = TENANTS[n % TENANTS.length] ?? '';
+      const deltaBytes = (Math.floor(n / 3) % 121) - 60;
+      fair.store(tenant(name), deltaBytes);
+      naive.store(name, deltaBytes);
+      expect(fair.storedBytes(tenant(name))).toBe(naive.storedBytes(name));
+      return;
     }
     case 'time':
       pair.nowMs += n % 20 === 0 ? 40_000_000 : n % 3_000;

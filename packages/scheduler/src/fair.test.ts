@@ -139,6 +139,25 @@ describe('gates', () => {
     expect(startable(scheduler, 86_400_000)).toHaveLength(2);
   });
 
+  it('set stored bytes aside by what an outcome may store, and go on when some are deleted', () => {
+    const scheduler = fresh(hostOf(100));
+    scheduler.setTenant(tenant('a'), policy({ storedBytesMax: 100 }), 0);
+    const jobs = put(scheduler, 6, { tenant: 'a', need: { ...NEED, outcomeBytesMax: 40 } });
+    const [free] = put(scheduler, 1, { tenant: 'b', need: { ...NEED, outcomeBytesMax: 1_000 } });
+    expect(startable(scheduler)).toEqual([jobs[0], free, jobs[1]]);
+    expect(scheduler.next(0)).toEqual({ kind: 'wait', untilMs: null });
+    expect(scheduler.why(jobs[2] as TestJob, 0)).toMatchObject({ reason: 'quota', waitMs: null });
+    scheduler.store(tenant('a'), 5);
+    scheduler.ended(jobs[0] as TestJob, 1, 1);
+    expect(startable(scheduler, 1)).toEqual([jobs[2]]);
+    scheduler.store(tenant('a'), 16);
+    scheduler.ended(jobs[1] as TestJob, 2, 1);
+    expect(startable(scheduler, 2)).toEqual([]);
+    scheduler.store(tenant('a'), -1);
+    expect(scheduler.storedBytes(tenant('a'))).toBe(20);
+    expect(startable(scheduler, 2)).toEqual([jobs[3]]);
+  });
+
   it('hold what is paused and let it go when it is resumed', () => {
     const targets = [
       { kind: 'fleet' },
@@ -175,6 +194,8 @@ describe('gates', () => {
       { weight: 0 },
       { weight: NaN },
       { runningMax: -1 },
+      { storedBytesMax: -1 },
+      { storedBytesMax: NaN },
       { rate: { perSecond: NaN, burst: 1 } },
     ])
       expect(() => scheduler.setTenant(tenant('a'), policy(wrong), 0)).toThrow(RangeError);

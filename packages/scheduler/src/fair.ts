@@ -4,8 +4,8 @@
  * are UTC days), hosts and policies as data, decisions go out.
  *
  * P1  A job is handed out at most once each time it is put in, and only while it waits.
- * P2  No quota is exceeded: running jobs of a tenant, of a tenant's tool and of a tool, starts by rate, compute time a day,
- *     bytes stored.
+ * P2  No quota is exceeded: running jobs of a tenant, of a tenant's tool and of a tool, starts by rate, compute time a
+ *     day, stored bytes.
  * P3  Runtime is shared by weight among tenants that want it (T1-T2 in tenant.ts), whatever classes, lanes and sessions they
  *     spread their jobs over; a newcomer's first job goes before the next job of those who had more.
  * P4  A class buys earlier turns and no share; the lowest keeps 1 % of decisions (K1-K4 in arbiter.ts).
@@ -197,15 +197,15 @@ export class FairScheduler<J extends QueuedJob = QueuedJob> {
     this.book.tenantOf(id).use(ranMs, nowMs);
   }
 
-  /** Bytes that a tenant has stored. */
+  /** What a tenant has stored, bytes. */
   storedBytes(id: TenantId): number {
     return this.book.tenantOf(id).storedBytes;
   }
 
-  /** What a tenant has stored changed by so many bytes. */
+  /** What a tenant has stored grew by `deltaBytes`, or shrank: then what waited for bytes may go on. */
   store(id: TenantId, deltaBytes: number): void {
     const tenant = this.book.tenantOf(id);
-    tenant.storedBytes += deltaBytes;
+    tenant.store(deltaBytes);
     if (deltaBytes < 0) this.book.unblock(tenant);
   }
 
@@ -243,9 +243,8 @@ export class FairScheduler<J extends QueuedJob = QueuedJob> {
     this.book.withdraw(job);
     tenant.bucket?.take(nowMs);
     tenant.running += 1;
-    const reservedBytes = job.need.outcomeBytesMax;
     tenant.reservedMs += job.timeoutMs;
-    tenant.reservedBytes += reservedBytes;
+    tenant.reservedBytes += job.need.outcomeBytesMax;
     meter.running += 1;
     meter.tool.running += 1;
     job.standing = 'running';
@@ -256,7 +255,7 @@ export class FairScheduler<J extends QueuedJob = QueuedJob> {
       rate,
       warm,
       reservedMs: job.timeoutMs,
-      reservedBytes,
+      reservedBytes: job.need.outcomeBytesMax,
     };
   }
 

@@ -12,6 +12,6 @@ export interface Lease {
   readonly warm: boolean;
   /** Compute time set aside for it of the tenant's day, ms. */
   readonly reservedMs: number;
-  /** Bytes set aside for its outcome. */
+  /** What its outcome may store, set aside of the tenant's quota, bytes. */
   readonly reservedBytes: number;
 }

@@ -18,6 +18,7 @@ interface Account {
   filledAtMs: number;
   usedMs: number;
   day: number;
+  storedBytes: number;
 }
 
 interface Waiting {
@@ -124,6 +125,15 @@ export class NaiveScheduler {
     account.tokens = Math.min(account.tokens, policy.rate.burst);
   }
 
+  store(name: string, deltaBytes: number): void {
+    const account = this.account(name);
+    account.storedBytes = Math.max(0, account.storedBytes + deltaBytes);
+  }
+
+  storedBytes(name: string): number {
+    return this.account(name).storedBytes;
+  }
+
   /** Whether `job` may be started now, by everything that could stop it. */
   mayRun(job: TestJob, nowMs: number): boolean {
     const { tenant, tool } = job.template;
@@ -134,6 +144,8 @@ export class NaiveScheduler {
     const reserved = this.running.filter((one) => one.job.template.tenant === tenant);
     this.fill(account, nowMs);
     this.refreshDay(account, nowMs);
+    const storedBytes =
+      account.storedBytes + reserved.reduce((sum, one) => sum + one.job.need.outcomeBytesMax, 0);
     const leftMs =
       policy.computeMsPerDay - account.usedMs - reserved.reduce((s, one) => s + one.job.timeoutMs, 0);
     return (
@@ -145,6 +157,7 @@ export class NaiveScheduler {
         (policy.runningMaxByTool.get(tool) ?? Infinity) &&
       of((one) => one.template.tool === tool) < (this.toolMax.get(tool) ?? Infinity) &&
       leftMs >= job.timeoutMs &&
+      storedBytes + job.need.outcomeBytesMax <= policy.storedBytesMax &&
       (policy.rate === null || account.tokens >= 1 - 1e-6) &&
       this.bestHost(job) !== undefined
     );
@@ -304,6 +317,7 @@ export class NaiveScheduler {
       filledAtMs: 0,
       usedMs: 0,
       day: 0,
+      storedBytes: 0,
     };
     this.accounts.set(name, account);
     return account;

@@ -6,7 +6,7 @@ export interface Need {
   readonly room: Room;
   readonly poolKey: string;
   readonly mode: ExecutionMode;
-  /** What its outcome may take to store, at most, in bytes. */
+  /** What the outcome of a job may store, at most, bytes. */
   readonly outcomeBytesMax: number;
 }
 

@@ -14,7 +14,7 @@ export interface TenantPolicy {
   readonly rate: { readonly perSecond: number; readonly burst: number } | null;
   /** Runtime of all its jobs in one UTC day, ms. */
   readonly computeMsPerDay: number;
-  /** Bytes stored of its jobs: payloads while they live, outcomes while they are kept. */
+  /** What it has stored, with what the outcomes of its running jobs may add, bytes. */
   readonly storedBytesMax: number;
 }
 
@@ -37,7 +37,13 @@ export const WEIGHT_MAX = 1_000;
 export const checkPolicy = (policy: TenantPolicy): TenantPolicy => {
   const { weight, runningMax, runningMaxByTool, rate, computeMsPerDay, storedBytesMax } = policy;
   // `>=` and not its contrary, so that NaN is refused too.
-  const amounts = [runningMax, computeMsPerDay, storedBytesMax, ...runningMaxByTool.values()];
+  const amounts = [
+    runningMax,
+    computeMsPerDay,
+    storedBytesMax,
+    ...runningMaxByTool.values(),
+    ...(rate ? [rate.burst] : []),
+  ];
   const sound =
     weight >= WEIGHT_MIN && weight <= WEIGHT_MAX && amounts.every((n) => n >= 0) && rateIsSound(rate);
   if (!sound) throw new RangeError('a policy needs a weight within its bounds and no negative quota');
@@ -45,5 +51,4 @@ export const checkPolicy = (policy: TenantPolicy): TenantPolicy => {
 };
 
 const rateIsSound = (rate: TenantPolicy['rate']): boolean =>
-  rate === null ||
-  (rate.perSecond >= 0 && rate.burst >= 0 && Number.isFinite(rate.perSecond) && Number.isFinite(rate.burst));
+  rate === null || (rate.perSecond >= 0 && Number.isFinite(rate.perSecond) && Number.isFinite(rate.burst));

@@ -2,14 +2,13 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { hostOf, NEED, policy, tenant, TestJob, tool } from './fair.test.helper.js';
-import { CLASSES, FairScheduler, type Need, type TenantPolicy } from './index.js';
+import { CLASSES, FairScheduler, type TenantPolicy } from './index.js';
 
 const TENANTS = 60;
 const TOOLS = ['x', 'y', 'z'];
 const TOOL_MAX = 9;
-const OUTCOME_MAX = 1_000;
-const STORED_MAX = 20_000;
-const ROOMY: Need = { ...NEED, outcomeBytesMax: OUTCOME_MAX };
+const STORED_MAX = 1_000;
+const NEEDS = [0, 0, 100, 700].map((outcomeBytesMax) => ({ ...NEED, outcomeBytesMax }));
 /** Half a day: the histories span several. */
 const STEP_MS = 43_200_000;
 const DAY_MS = 86_400_000;
@@ -44,6 +43,7 @@ class History {
   private readonly usedMs: number[] = [];
   private readonly reservedMs: number[] = [];
   private readonly storedBytes: number[] = [];
+  private readonly reservedBytes: number[] = [];
   private waiting: TestJob[] = [];
   private nowMs = 0;
   private day = 0;
@@ -64,8 +64,8 @@ class History {
     );
     this.policies.forEach((one, n) => this.scheduler.setTenant(tenant(`t${n}`), one, 0));
     this.scheduler.setToolLimit(tool('y'), TOOL_MAX);
-    for (const list of [this.byTenant, this.usedMs, this.reservedMs, this.storedBytes])
-      list.push(...Array.from({ length: TENANTS }, () => 0));
+    const perTenant = [this.byTenant, this.usedMs, this.reservedMs, this.storedBytes, this.reservedBytes];
+    for (const list of perTenant) list.push(...Array.from({ length: TENANTS }, () => 0));
     for (let n = 0; n < TENANTS; n += 1) this.started.push([]);
   }
 
@@ -75,7 +75,8 @@ class History {
       const dice = this.random(10);
       if (dice < 4) this.add();
       else if (dice < 8) this.next();
-      else this.end();
+      else if (this.random(20) > 0) this.end();
+      else this.expire();
     }
     this.finish();
   }
@@ -89,7 +90,7 @@ class History {
       tool: TOOLS[this.random(TOOLS.length)] ?? 'x',
       class: CLASSES[this.random(CLASSES.length)] ?? 'normal',
       timeoutMs: 1_000 * (1 + this.random(60)),
-      need: ROOMY,
+      need: NEEDS[this.random(NEEDS.length)] ?? NEED,
       ...session,
     });
     this.scheduler.add(job, this.nowMs);
@@ -115,6 +116,7 @@ class History {
     this.count(n, name, 1);
     this.started[n]?.push(this.nowMs);
     this.reservedMs[n] = (this.reservedMs[n] ?? 0) + job.timeoutMs;
+    this.reservedBytes[n] = (this.reservedBytes[n] ?? 0) + job.need.outcomeBytesMax;
     this.check(n, name);
   }
 
@@ -122,8 +124,6 @@ class History {
     const { runningMax, runningMaxByTool, rate, computeMsPerDay, storedBytesMax } = this.policies[
       n
     ] as TenantPolicy;
-    if ((this.storedBytes[n] ?? 0) + (this.byTenant[n] ?? 0) * OUTCOME_MAX > storedBytesMax)
-      throw new Error('too many bytes stored');
     const most = runningMaxByTool.get(tool(name)) ?? Infinity;
     if ((this.byTenant[n] ?? 0) > runningMax) throw new Error('more than runningMax run');
     if ((this.byTool.get(`${n} ${name}`) ?? 0) > most)
@@ -133,6 +133,8 @@ class History {
     if (rate !== null) checkRate(this.started[n] ?? [], rate);
     if ((this.usedMs[n] ?? 0) + (this.reservedMs[n] ?? 0) > computeMsPerDay)
       throw new Error('too much compute');
+    if ((this.storedBytes[n] ?? 0) + (this.reservedBytes[n] ?? 0) > storedBytesMax)
+      throw new Error('too much stored');
   }
 
   private end(): void {
@@ -146,22 +148,22 @@ class History {
     this.usedMs[n] = (this.usedMs[n] ?? 0) + ranMs;
     this.reservedMs[n] = (this.reservedMs[n] ?? 0) - job.timeoutMs;
     this.count(n, job.template.tool, -1);
+    this.reservedBytes[n] = (this.reservedBytes[n] ?? 0) - job.need.outcomeBytesMax;
     const again = this.random(10) === 0;
     this.scheduler.ended(job, this.nowMs, ranMs, again);
-    if (!again) this.store(n, this.random(OUTCOME_MAX + 1));
     if (again) this.scheduler.addFirst(job, this.nowMs);
+    else this.store(n, this.random(job.need.outcomeBytesMax + 1));
   }
 
-  /** An outcome of so many bytes is kept; now and then all of a tenant's are dropped. */
-  private store(n: number, bytes: number): void {
-    if (this.random(20) === 0) return this.drop(n);
-    this.storedBytes[n] = (this.storedBytes[n] ?? 0) + bytes;
-    this.scheduler.store(tenant(`t${n}`), bytes);
+  private store(n: number, deltaBytes: number): void {
+    this.storedBytes[n] = (this.storedBytes[n] ?? 0) + deltaBytes;
+    this.scheduler.store(tenant(`t${n}`), deltaBytes);
   }
 
-  private drop(n: number): void {
-    this.scheduler.store(tenant(`t${n}`), -(this.storedBytes[n] ?? 0));
-    this.storedBytes[n] = 0;
+  /** What some tenant has stored expires. */
+  private expire(): void {
+    const n = this.random(TENANTS);
+    this.store(n, -this.random((this.storedBytes[n] ?? 0) + 1));
   }
 
   /** With nothing new, all that waits gets its turn: a day for each look, until the queue is empty. */
@@ -171,9 +173,8 @@ class History {
       this.nowMs += 500;
       this.next();
       if (this.running.length >= 20 || rounds % 3 === 0) this.end();
-      if (rounds % 1_000 > 0) continue;
-      this.nowMs += STEP_MS;
-      for (let n = 0; n < TENANTS; n += 1) this.drop(n);
+      if (rounds % 5 === 0) this.expire();
+      if (rounds % 1_000 === 0) this.nowMs += STEP_MS;
     }
   }
 

@@ -7,8 +7,8 @@
  * T2  What was charged too much comes back: to the tag down to the virtual time, beyond that as credit, at most one job's
  *     charge, that pays for the next ones. (With nobody else there the virtual time runs with a tenant's own wrong charges:
  *     more credit than that would put it before newcomers for long.) A tenant that went idle has no credit.
- * T3  Compute time of a day is set aside at the start, by the job's time limit: used + reserved never exceeds the quota. So is
- *     room for the outcome, by the most that its tool may leave.
+ * T3  Compute time of a day is set aside at the start, by the job's time limit: used + reserved never exceeds the quota.
+ * T4  So are stored bytes, by what the outcome may store at most: no start takes stored + reserved beyond the quota.
  */
 import type { TenantId } from '@zerofleet/model';
 import type { Block, Flow } from './flow.js';
@@ -41,8 +41,8 @@ export class Tenant {
   /** When a timer will look at it again, ms; Infinity when none is set. */
   timerAtMs = Infinity;
   reservedMs = 0;
-  storedBytes = 0;
   reservedBytes = 0;
+  private storedNow = 0;
   private usedMs = 0;
   private day = 0;
   private readonly meters: Meter[] = [];
@@ -95,7 +95,7 @@ export class Tenant {
       if (most !== undefined && meter.running >= most) return 'tool_running';
     }
     if (policy.computeMsPerDay !== Infinity && this.computeLeftMs(nowMs) < job.timeoutMs) return 'compute';
-    if (policy.storedBytesMax !== Infinity && this.storedLeft() < job.need.outcomeBytesMax) return 'stored';
+    if (policy.storedBytesMax !== Infinity && this.storedLeft < job.need.outcomeBytesMax) return 'stored';
     if (this.bucket !== null && this.bucket.readyAtMs(nowMs) > nowMs) return 'rate';
     return null;
   }
@@ -103,11 +103,6 @@ export class Tenant {
   /** Compute time of the day that is neither used nor set aside, ms (T3). */
   computeLeftMs(nowMs: number): number {
     return this.policy.computeMsPerDay - this.usedOn(nowMs) - this.reservedMs;
-  }
-
-  /** Bytes that are neither stored nor set aside (T3). */
-  storedLeft(): number {
-    return this.policy.storedBytesMax - this.storedBytes - this.reservedBytes;
   }
 
   /** Compute time used on the day of `nowMs`, ms. */
@@ -122,6 +117,21 @@ export class Tenant {
 
   use(ranMs: number, nowMs: number): void {
     this.usedMs = this.usedOn(nowMs) + ranMs;
+  }
+
+  /** What it has stored, bytes. */
+  get storedBytes(): number {
+    return this.storedNow;
+  }
+
+  /** Bytes that are neither stored nor set aside (T4). */
+  get storedLeft(): number {
+    return this.policy.storedBytesMax - this.storedNow - this.reservedBytes;
+  }
+
+  /** Never below nothing: a ledger that was purged may tell only of the end of what was stored. */
+  store(deltaBytes: number): void {
+    this.storedNow = Math.max(0, this.storedNow + deltaBytes);
   }
 
   /** Moves the account on by `cost` virtual ms (T1, T2). */
