@@ -64,7 +64,7 @@ const quotaFields = {
 
 /** Quotas that are set at one level. */
 export const QuotaChangesShape = Type.Unsafe<QuotaChanges>(
-  Type.Partial(Type.Object(quotaFields, { additionalProperties: false })),
+  Type.Partial(Type.Object(quotaFields), { additionalProperties: false }),
 );
 /**
  * A change of them: what is not named stays. A member named in `unset` goes back to the level above; null is a value, and

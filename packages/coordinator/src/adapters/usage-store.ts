@@ -37,17 +37,23 @@ export class UsageStore implements UsagePort {
 
   async save(page: UsagePage): Promise<void> {
     const key = keyOf(page);
-    const bytes = encodeJson(page);
     try {
-      this.revisions.set(key, await this.kv.update(key, bytes, this.revisions.get(key) ?? 0));
+      await this.replace(key, page, this.revisions.get(key));
     } catch {
       // Another process wrote it, or the answer was lost: what stands there decides, by its sequence.
       const there = await this.kv.get(key);
       const known = there === null ? undefined : parseUsagePage(there.value);
       if (known?.ok === true && known.value.seq > page.seq)
         throw new Error(`${key} was noted by a later leader`);
-      this.revisions.set(key, await this.kv.update(key, bytes, there?.revision ?? 0));
+      await this.replace(key, page, there?.revision);
     }
+  }
+
+  private async replace(key: string, page: UsagePage, revision: number | undefined): Promise<void> {
+    const bytes = encodeJson(page);
+    const { kv } = this;
+    const stored = await (revision === undefined ? kv.create(key, bytes) : kv.update(key, bytes, revision));
+    this.revisions.set(key, stored);
   }
 }
 

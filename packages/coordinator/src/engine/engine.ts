@@ -282,8 +282,8 @@ export class Engine {
   /** Why a job of the tenant waits; null for one that does not, `unknown` for one that is not live. */
   why(tenant: TenantId, id: JobId): Wait | 'unknown' {
     const record = this.fold.state.jobs.get(id);
-    if (record?.shown === undefined || record.shown === null || record.template.tenant !== tenant)
-      return 'unknown';
+    const isLive = record !== undefined && record.shown !== null && record.state.kind !== 'finished';
+    if (!isLive || record.template.tenant !== tenant) return 'unknown';
     return waitOf(record, this.fold.queue.ready, this.options.clock.wallMs());
   }
 
