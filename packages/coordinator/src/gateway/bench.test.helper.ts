@@ -36,6 +36,7 @@ import {
 import { newJobId, newRegistry, silentLogger, type BlobStore, type Clock } from '@zerofleet/runtime';
 import type { FastifyInstance, LightMyRequestResponse } from 'fastify';
 import type { Engine } from '../engine/engine.js';
+import type { Fold } from '../engine/fold.js';
 import { JobFeed } from '../engine/job-feed.js';
 import type {
   AppendResult,
@@ -359,7 +360,7 @@ export class Bench {
     addControlRoutes(this.server, desk, admission, (tenant) => this.shard().usage(tenant));
   }
 
-  private admission(): AdmissionOptions {
+  admission(): AdmissionOptions {
     return {
       catalog: CATALOG,
       clock: this.clock,
@@ -393,6 +394,11 @@ export class Bench {
   /** What the replica that serves hears of. */
   get heard(): JobFeed {
     return (this.standbyServes ? this.standby : this.replica).fold.feed;
+  }
+
+  /** What the one that leads holds. */
+  get fold(): Fold {
+    return this.replica.fold;
   }
 
   get engine(): Engine {
