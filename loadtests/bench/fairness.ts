@@ -1,6 +1,6 @@
 /**
- * `npm run bench -- fairness`: who gets how much, and who waits how long, from the pure scheduler on slots with a virtual
- * clock. Nothing is deployed, and the figures are the same on every machine.
+ * `npm run bench -- fairness`: who gets how much, and who waits how long, from the engine of a leader with a virtual clock
+ * and workers that do nothing. Nothing is deployed, and the figures are the same on every machine.
  *
  *   --quick        a smoke run of a few seconds
  *   --tenants N    tenants that share (1000)
@@ -34,16 +34,16 @@ const parseOptions = (words: readonly string[]): FairnessOptions => {
   };
 };
 
-const fairness = ({ quick, tenants, flood, seed }: FairnessOptions): number => {
+const fairness = async ({ quick, tenants, flood, seed }: FairnessOptions): Promise<number> => {
   say(`sharing between ${tenants} tenants`);
-  const shared = sharing(tenants, quick ? 30 : 100, seed);
+  const shared = await sharing(tenants, quick ? 30 : 100, seed);
   say(`a flood of ${flood} jobs`);
-  const { waitsMs, excessMs } = flooded(flood, quick ? 500 : 3_000, seed);
+  const { waitsMs, excessMs } = await flooded(flood, quick ? 500 : 3_000, seed);
   say('the lowest class');
   const starts = quick ? 20_000 : 200_000;
-  const lowest = lowestShare(tenants, Math.max(1, Math.floor(tenants / 200)), starts, seed);
+  const lowest = await lowestShare(tenants, Math.max(1, Math.floor(tenants / 200)), starts, seed);
   say('splitting');
-  const gains = splittingGains(quick ? 20 : 100, starts, seed);
+  const gains = await splittingGains(quick ? 20 : 100, starts, seed);
   const worst = Math.max(...Object.values(gains));
   const boundMs = LONGEST_MS / SLOTS + 10;
   publish({
@@ -73,14 +73,16 @@ const fairness = ({ quick, tenants, flood, seed }: FairnessOptions): number => {
 };
 
 /** What each trick brings over playing it straight, as a share. */
-const splittingGains = (tenants: number, starts: number, seed: number): Record<string, number> => {
-  const straight = served({}, tenants, starts, seed);
-  return Object.fromEntries(
-    Object.entries(TRICKS).map(([name, habits]) => [
-      name,
-      served(habits, tenants, starts, seed) / straight - 1,
-    ]),
-  );
+const splittingGains = async (
+  tenants: number,
+  starts: number,
+  seed: number,
+): Promise<Record<string, number>> => {
+  const straight = await served({}, tenants, starts, seed);
+  const gains: Record<string, number> = {};
+  for (const [name, habits] of Object.entries(TRICKS))
+    gains[name] = (await served(habits, tenants, starts, seed)) / straight - 1;
+  return gains;
 };
 
 const figure = (value: number, unit: string, n: number): Figure => ({
@@ -89,4 +91,4 @@ const figure = (value: number, unit: string, n: number): Figure => ({
   n,
 });
 
-await runScenario(async () => fairness(parseOptions(process.argv.slice(2))));
+await runScenario(() => fairness(parseOptions(process.argv.slice(2))));

@@ -2,10 +2,10 @@
  * Tenants that want more than there is: arrivals by Zipf, weights 1, 2 and 5, runtimes from 1x to 20x, and pool keys of which
  * some are starved: no host has room for them.
  */
-import { CLASSES, type Need } from '@zerofleet/scheduler';
+import type { TenantId, ToolDefinition } from '@zerofleet/model';
+import { CLASSES } from '@zerofleet/scheduler';
 import type { Random } from './random.js';
-import { SimJob, templateOf } from './sim-job.js';
-import { slotNeed, type Stream } from './simulation.js';
+import { toolOf, type Stream } from './simulation.js';
 
 export const WEIGHTS = [1, 2, 5] as const;
 /** Runtimes, ms. */
@@ -18,42 +18,42 @@ const STARVED_KEYS = 5;
 /** The first keys: those that hosts have room for. */
 export const OPEN_KEYS = KEYS - STARVED_KEYS;
 
-/** The need of each pool key; the last ones are starved. */
-export const NEEDS: readonly Need[] = Array.from({ length: KEYS }, (_, n) =>
-  slotNeed(`key-${n}`, n < OPEN_KEYS),
+/** A tool of each pool key; the last ones are starved. */
+export const TOOLS: readonly ToolDefinition[] = Array.from({ length: KEYS }, (_, n) =>
+  toolOf(n, n < OPEN_KEYS),
 );
-export const isStarved = (need: Need): boolean => NEEDS.indexOf(need) >= OPEN_KEYS;
+const STARVED = new Set(TOOLS.slice(OPEN_KEYS).map(({ name }) => name));
+export const isStarved = ({ tool }: { readonly tool: ToolDefinition['name'] }): boolean => STARVED.has(tool);
 
 /** What is a tenant's own: how its jobs are spread. Each gets the number of the job. */
 export interface Habits {
-  readonly need?: (n: number) => Need;
+  readonly tool?: (n: number) => ToolDefinition;
   readonly session?: (n: number) => string | undefined;
   /** Rank of the class. */
   readonly rank?: (n: number) => number;
 }
 
-/** The need of the nth key. */
-export const needAt = (n: number): Need => {
-  const need = NEEDS[n % NEEDS.length];
-  if (need === undefined) throw new RangeError('there are no keys');
-  return need;
+/** The tool of the nth key. */
+export const toolAt = (n: number): ToolDefinition => {
+  const tool = TOOLS[n % TOOLS.length];
+  if (tool === undefined) throw new RangeError('there are no keys');
+  return tool;
 };
 
 /** Jobs of one tenant that arrive at random, `gapMs` apart in the mean. */
 export const stream = (name: string, random: Random, gapMs: number, habits: Habits): Stream => {
-  const templates = CLASSES.map((priority) => NEEDS.map((_, n) => templateOf(name, `tool-${n}`, priority)));
+  const tenant = name as TenantId;
   let n = 0;
   let atMs = 0;
   return () => {
     atMs += random.gap(gapMs);
-    const need = habits.need?.(n) ?? needAt(random.below(KEYS));
-    const rank = habits.rank?.(n) ?? 2;
-    const template = templates[rank]?.[NEEDS.indexOf(need)];
-    if (template === undefined) throw new RangeError(`no class has rank ${rank}`);
+    const { name: tool } = habits.tool?.(n) ?? toolAt(random.below(KEYS));
+    const priority = CLASSES[habits.rank?.(n) ?? 2];
+    if (priority === undefined) throw new RangeError('no class has that rank');
     const ranMs = Math.round(random.between(SHORTEST_MS, LONGEST_MS));
-    const job = new SimJob(template, need, ranMs, atMs, habits.session?.(n));
+    const session = habits.session?.(n);
     n += 1;
-    return job;
+    return { tenant, tool, class: priority, session, ranMs, arrivedMs: atMs };
   };
 };
 

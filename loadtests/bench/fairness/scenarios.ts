@@ -1,26 +1,28 @@
 /** What is measured of fairness, each as a run of its own on a virtual clock. */
-import type { TenantId } from '@zerofleet/model';
-import { CLASSES, DEFAULT_POLICY, LOWEST_RANK, type Need } from '@zerofleet/scheduler';
+import type { TenantId, ToolDefinition } from '@zerofleet/model';
+import { CLASSES, LOWEST_RANK } from '@zerofleet/scheduler';
 import {
   fairShares,
   isStarved,
   jain,
   LONGEST_MS,
   MEAN_MS,
-  needAt,
-  NEEDS,
   OPEN_KEYS,
   stream,
+  toolAt,
+  TOOLS,
   WEIGHTS,
   type Habits,
 } from './population.js';
 import { Random } from './random.js';
-import { SimJob, templateOf } from './sim-job.js';
-import { Simulation } from './simulation.js';
+import type { SimJob } from './sim-job.js';
+import { Simulation, type Start } from './simulation.js';
 
 export const SLOTS = 64;
 /** Every host has warm containers of these: of the others a start is cold. */
-const WARM_KEYS = NEEDS.slice(0, 10).map(({ poolKey }) => poolKey);
+const WARM = TOOLS.slice(0, 10);
+const simulate = (started: (start: Start) => void): Simulation =>
+  new Simulation({ slots: SLOTS, tools: TOOLS, warm: WARM }, started);
 /** How much more arrives than can be served, on the keys that are not starved. */
 const OVERLOAD = 3;
 /** Share of a run that is not measured. */
@@ -38,15 +40,15 @@ export interface Sharing {
 }
 
 /** Zipf arrivals of `tenants`, for so long that the smallest weight gets `jobs` jobs. */
-export const sharing = (tenants: number, jobs: number, seed: number): Sharing => {
+export const sharing = async (tenants: number, jobs: number, seed: number): Promise<Sharing> => {
   const random = new Random(seed);
   const weights = Array.from({ length: tenants }, (_, n) => WEIGHTS[n % WEIGHTS.length] ?? 1);
   const runMs = (jobs * MEAN_MS * weights.reduce((sum, weight) => sum + weight, 0)) / SLOTS;
   const fromMs = runMs * WARM_UP;
   const served = weights.map(() => 0);
   const wanted = weights.map(() => 0);
-  const simulation = new Simulation(SLOTS, WARM_KEYS, ({ job, atMs }) => {
-    const at = Number(job.template.tenant.slice(1));
+  const simulation = simulate(({ job, atMs }) => {
+    const at = Number(job.tenant.slice(1));
     if (atMs >= fromMs) served[at] = (served[at] ?? 0) + job.ranMs;
     else wanted[at] = (wanted[at] ?? 0) - job.ranMs;
   });
@@ -55,19 +57,19 @@ export const sharing = (tenants: number, jobs: number, seed: number): Sharing =>
   // A quarter of what arrives is for starved keys.
   const perMs = (OVERLOAD * SLOTS) / MEAN_MS / 0.75;
   ranks.forEach((rank, at) => {
-    simulation.scheduler.setTenant(`t${at}` as TenantId, { ...DEFAULT_POLICY, weight: weights[at] ?? 1 }, 0);
+    simulation.setWeight(`t${at}` as TenantId, weights[at] ?? 1);
     const gapMs = (harmonic * (rank + 1)) / perMs;
     const jobsOf = stream(`t${at}`, new Random(seed + 1 + at), gapMs, {
       rank: () => random.below(CLASSES.length),
     });
     simulation.feed(() => {
       const job = jobsOf();
-      if (job !== undefined && !isStarved(job.need) && job.arrivedMs < runMs)
+      if (job !== undefined && !isStarved(job) && job.arrivedMs < runMs)
         wanted[at] = (wanted[at] ?? 0) + job.ranMs;
       return job;
     });
   });
-  simulation.run(runMs);
+  await simulation.run(runMs);
   const capacity = served.reduce((sum, one) => sum + one, 0);
   const fair = fairShares(wanted, weights, capacity);
   const ratios = served.flatMap((one, at) => ((fair[at] ?? 0) > LONGEST_MS ? [one / (fair[at] ?? 1)] : []));
@@ -98,13 +100,13 @@ export interface Flood {
 }
 
 /** A light tenant's jobs while another has `flood` of its own waiting. */
-export const flooded = (flood: number, lightJobs: number, seed: number): Flood => {
+export const flooded = async (flood: number, lightJobs: number, seed: number): Promise<Flood> => {
   const random = new Random(seed);
   const waitsMs: number[] = [];
   const excessMs: number[] = [];
   let lastFloodMs = 0;
-  const simulation = new Simulation(SLOTS, WARM_KEYS, ({ job, atMs }) => {
-    if (job.template.tenant !== 'light') {
+  const simulation = simulate(({ job, atMs }) => {
+    if (job.tenant !== 'light') {
       lastFloodMs = atMs;
       return;
     }
@@ -112,25 +114,38 @@ export const flooded = (flood: number, lightJobs: number, seed: number): Flood =
     // A job of the flood that started while this one waited took its slot.
     excessMs.push(Math.max(0, lastFloodMs - job.arrivedMs));
   });
-  const need = needAt(0);
-  const template = templateOf('flood', 'tool-0', 'normal');
-  for (let n = 0; n < flood; n += 1)
-    simulation.scheduler.add(new SimJob(template, need, Math.round(random.between(50, LONGEST_MS)), 0), 0);
+  const { name: tool } = toolAt(0);
+  const one = {
+    tenant: 'flood' as TenantId,
+    tool,
+    class: 'normal',
+    session: undefined,
+    arrivedMs: 0,
+  } as const;
+  const jobs: SimJob[] = [];
+  for (let made = 0; made < flood; made += 1)
+    jobs.push({ ...one, ranMs: Math.round(random.between(50, LONGEST_MS)) });
+  await simulation.submit(jobs);
   const gapMs = 500;
-  const light = stream('light', new Random(seed + 1), gapMs, { need: () => need });
+  const light = stream('light', new Random(seed + 1), gapMs, { tool: () => toolAt(0) });
   let n = 0;
   simulation.feed(() => ((n += 1) <= lightJobs ? light() : undefined));
-  simulation.run(gapMs * lightJobs * 1.1);
+  await simulation.run(gapMs * lightJobs * 1.1);
   return { waitsMs, excessMs };
 };
 
 /** Share of decisions of a lowest class of `low` tenants while `high` tenants have work in the others, without end. */
-export const lowestShare = (high: number, low: number, starts: number, seed: number): number => {
+export const lowestShare = async (
+  high: number,
+  low: number,
+  starts: number,
+  seed: number,
+): Promise<number> => {
   let lowStarts = 0;
   let all = 0;
-  const simulation = new Simulation(SLOTS, WARM_KEYS, ({ job }) => {
+  const simulation = simulate(({ job }) => {
     all += 1;
-    if (job.template.class === CLASSES[LOWEST_RANK]) lowStarts += 1;
+    if (job.class === CLASSES[LOWEST_RANK]) lowStarts += 1;
   });
   const untilMs = (starts * MEAN_MS) / SLOTS;
   const gapMs = ((high + low) * MEAN_MS) / SLOTS / OVERLOAD;
@@ -138,35 +153,40 @@ export const lowestShare = (high: number, low: number, starts: number, seed: num
     const rank = n < high ? n % LOWEST_RANK : LOWEST_RANK;
     // The few of the lowest class always have work: that there is none would say nothing about its turn.
     const each = n < high ? gapMs : (low * MEAN_MS) / SLOTS / OVERLOAD;
-    const need = (): Need => needAt(n % OPEN_KEYS);
-    simulation.feed(stream(`t${n}`, new Random(seed + n), each, { rank: () => rank, need }));
+    const tool = (): ToolDefinition => toolAt(n % OPEN_KEYS);
+    simulation.feed(stream(`t${n}`, new Random(seed + n), each, { rank: () => rank, tool }));
   }
-  simulation.run(untilMs);
+  await simulation.run(untilMs);
   return lowStarts / all;
 };
 
 /** How tenants try to get more than their share. */
 export const TRICKS: Readonly<Record<string, Habits>> = {
-  keys: { need: (n) => needAt(n % OPEN_KEYS) },
+  keys: { tool: (n) => toolAt(n % OPEN_KEYS) },
   sessions: { session: (n) => `s${n % 200}` },
   classes: { rank: (n) => n % CLASSES.length },
   highest_class: { rank: () => 0 },
 };
 
 /** Runtime that one of `tenants` gets who all want more than their share, when it has these habits. */
-export const served = (habits: Habits, tenants: number, starts: number, seed: number): number => {
+export const served = async (
+  habits: Habits,
+  tenants: number,
+  starts: number,
+  seed: number,
+): Promise<number> => {
   let own = 0;
   let all = 0;
   const untilMs = (starts * MEAN_MS) / SLOTS;
-  const simulation = new Simulation(SLOTS, WARM_KEYS, ({ job, atMs }) => {
+  const simulation = simulate(({ job, atMs }) => {
     if (atMs < untilMs * WARM_UP) return;
     all += job.ranMs;
-    if (job.template.tenant === 't0') own += job.ranMs;
+    if (job.tenant === 't0') own += job.ranMs;
   });
   const gapMs = (tenants * MEAN_MS) / SLOTS / OVERLOAD;
-  const plain: Habits = { need: () => needAt(0) };
+  const plain: Habits = { tool: () => toolAt(0) };
   for (let n = 0; n < tenants; n += 1)
     simulation.feed(stream(`t${n}`, new Random(seed + n), gapMs, n === 0 ? { ...plain, ...habits } : plain));
-  simulation.run(untilMs);
+  await simulation.run(untilMs);
   return own / all;
 };

@@ -2,7 +2,7 @@
 import type { TenantId, WorkerId } from '@zerofleet/model';
 import { CLASSES, DEFAULT_POLICY, FairScheduler, type Host, type TenantPolicy } from '@zerofleet/scheduler';
 import { Random } from '../fairness/random.js';
-import { SimJob, templateOf } from '../fairness/sim-job.js';
+import { BenchJob, templateOf } from './bench-job.js';
 
 export interface Size {
   readonly tenants: number;
@@ -33,14 +33,14 @@ const HOT_TENANTS = 100;
 /** Rounds before anything is measured: compilers get warm. */
 const WARM_UP_ROUNDS = 30_000;
 
-type Fields = ConstructorParameters<typeof SimJob>;
+type Fields = ConstructorParameters<typeof BenchJob>;
 
 /** A scheduler with its jobs and hosts. */
 class Stage {
-  private readonly scheduler = new FairScheduler<SimJob>();
+  private readonly scheduler = new FairScheduler<BenchJob>();
   private readonly random = new Random(1);
   private readonly hosts = new Map<WorkerId, Host & { free: { cpuMilli: number; memoryMiB: number } }>();
-  private readonly running: { readonly job: SimJob; readonly worker: WorkerId }[] = [];
+  private readonly running: { readonly job: BenchJob; readonly worker: WorkerId }[] = [];
   private readonly kinds: readonly (readonly [Fields[0], Fields[1]])[];
   private nowMs = 0;
 
@@ -71,17 +71,17 @@ class Stage {
     }
   }
 
-  job(): SimJob {
+  job(): BenchJob {
     const { random, kinds } = this;
     const hot = Math.min(HOT_TENANTS, kinds.length);
     const [template, need] = kinds[random.below(random.next() < 0.5 ? hot : kinds.length)] as [
       Fields[0],
       Fields[1],
     ];
-    return new SimJob(template, need, random.between(50, 1_000), this.nowMs);
+    return new BenchJob(template, need, random.between(50, 1_000), this.nowMs);
   }
 
-  add(job: SimJob): void {
+  add(job: BenchJob): void {
     this.scheduler.add(job, this.nowMs);
   }
 
