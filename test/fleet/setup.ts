@@ -8,6 +8,7 @@ export interface FleetFacts {
   readonly stack: string;
   readonly toolImage: string;
   readonly keys: readonly [string, string];
+  readonly operatorKey: string;
 }
 
 declare module 'vitest' {
@@ -34,6 +35,7 @@ const setup = async (project: TestProject): Promise<() => Promise<void>> => {
       stack: fleet.stack,
       toolImage: fleet.toolImage,
       keys: [alpha.apiKey, beta.apiKey],
+      operatorKey: fleet.operatorKey,
     });
   } catch (error) {
     await session.close();

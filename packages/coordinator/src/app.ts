@@ -7,6 +7,7 @@ import {
   newJobId,
   newRegistry,
   readToolDefinitions,
+  Sealer,
   ServiceGroup,
   serviceOf,
   systemClock,
@@ -70,7 +71,7 @@ export const buildCoordinator = (env: Environment, quit: Quit): Service => {
   const desk = new ControlDesk({
     ...{ controls, directory },
     clock: systemClock,
-    sealer: undefined,
+    sealer: Sealer.fromFile(config.secretsKeyFile),
     writer: () => shard.writer(),
   });
   addControlRoutes(api, desk, admission, (tenant) => shard.usage(tenant));

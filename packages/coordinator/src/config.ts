@@ -6,14 +6,16 @@ import {
   loadConfig,
   natsSchema,
   redisSchema,
+  secretsSchema,
   type CommonConfig,
   type ConfigSchema,
   type Environment,
   type NatsConfig,
   type RedisConfig,
+  type SecretsConfig,
 } from '@zerofleet/runtime';
 
-export interface CoordinatorConfig extends CommonConfig, NatsConfig, RedisConfig {
+export interface CoordinatorConfig extends CommonConfig, NatsConfig, RedisConfig, SecretsConfig {
   apiHost: string;
   apiPort: number;
   tenantsFile: string;
@@ -45,6 +47,7 @@ const schema: ConfigSchema<CoordinatorConfig> = {
   ...commonSchema(9090),
   ...natsSchema,
   ...redisSchema,
+  ...secretsSchema,
   apiHost: { doc: 'Address of the tenant API', format: String, default: '127.0.0.1', env: 'ZF_API_HOST' },
   apiPort: { doc: 'Its port; 0 takes a free one', format: 'port', default: 8080, env: 'ZF_API_PORT' },
   tenantsFile: {

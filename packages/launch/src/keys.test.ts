@@ -13,11 +13,13 @@ describe('keys', () => {
 
   it('stand in the tenants file as hashes only', () => {
     const apiKey = newApiKey();
-    const file = tenantsFile([{ tenant: 'demo', apiKey }]);
+    const operatorKey = newApiKey();
+    const file = tenantsFile([{ tenant: 'demo', apiKey }], operatorKey);
     expect(JSON.parse(file)).toEqual({
       tenants: [{ id: 'demo', keys: [{ name: 'first', sha256: hashOfKey(apiKey) }] }],
+      operators: [{ name: 'first', sha256: hashOfKey(operatorKey) }],
     });
-    expect(file).not.toContain(apiKey);
+    for (const key of [apiKey, operatorKey]) expect(file).not.toContain(key);
     expect(hashOfKey('abc')).toBe('ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad');
     expect(tenantEntry('x', 'abc', 'second').keys[0]?.name).toBe('second');
   });

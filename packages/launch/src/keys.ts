@@ -1,6 +1,6 @@
 /** API keys and passwords: made here, stored as hashes; a key is shown once. */
 import { createHash, randomBytes } from 'node:crypto';
-import { chmodSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { ensureFolder } from './paths.js';
 
@@ -26,9 +26,17 @@ export const tenantEntry = (tenant: string, key: string, name = 'first') => ({
   keys: [{ name, sha256: hashOfKey(key) }],
 });
 
+/** An operator's entry in ZF_TENANTS_FILE. */
+export const operatorEntry = (key: string, name = 'first') => ({ name, sha256: hashOfKey(key) });
+
 /** The content of ZF_TENANTS_FILE. */
-export const tenantsFile = (keys: readonly TenantKey[]): string =>
-  `${JSON.stringify({ tenants: keys.map(({ tenant, apiKey }) => tenantEntry(tenant, apiKey)) }, null, 2)}\n`;
+export const tenantsFile = (keys: readonly TenantKey[], operatorKey: string): string => {
+  const tenants = keys.map(({ tenant, apiKey }) => tenantEntry(tenant, apiKey));
+  return `${JSON.stringify({ tenants, operators: [operatorEntry(operatorKey)] }, null, 2)}\n`;
+};
+
+/** A line of ZF_SECRETS_KEY_FILE: a new key to seal secrets with. */
+export const newSealingKey = (): string => `k${Date.now().toString(36)}:${newPassword()}\n`;
 
 /** Writes a secret so that only its owner reads it. */
 export const writeSecret = (path: string, secret: string): string => {
@@ -37,3 +45,7 @@ export const writeSecret = (path: string, secret: string): string => {
   chmodSync(path, 0o600);
   return path;
 };
+
+/** Writes a secret that must stay as it is from run to run, unless it is there already. */
+export const keptSecret = (path: string, make: () => string): string =>
+  existsSync(path) ? path : writeSecret(path, make());

@@ -16,6 +16,8 @@ export const SECCOMP = join(ROOT, 'images', 'seccomp.json');
 export const STACK_FILE = join(ROOT, 'stack.yml');
 /** The demo tenant's API key, mode 0600. */
 export const DEMO_KEY = join(HOME, 'demo.key');
+/** Where `npm start` leaves a key of the fleet's operators. */
+export const OPERATOR_KEY = join(HOME, 'operator.key');
 /** What `docker stack deploy` needs to know of the built images, as shell assignments. */
 export const IMAGES_ENV = join(HOME, 'images.env');
 

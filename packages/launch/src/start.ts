@@ -7,7 +7,7 @@ import type { Fleet } from './fleet/fleet.js';
 import { writeSecret } from './keys.js';
 import { parseStart, type StartOptions } from './options.js';
 import { say } from './output.js';
-import { DEMO_KEY } from './paths.js';
+import { DEMO_KEY, OPERATOR_KEY } from './paths.js';
 import { coldLatencies, median, warmLatencies } from './samples/latency.js';
 import { runSamples } from './samples/run.js';
 import { recover, type Session } from './session.js';
@@ -65,6 +65,7 @@ const startSwarm = async (session: Session, options: StartOptions): Promise<numb
 /** Runs the samples and says what to type next; returns how many samples failed. */
 const show = async (fleet: Fleet, session: Session, options: StartOptions): Promise<number> => {
   writeSecret(DEMO_KEY, `${fleet.apiKey}\n`);
+  writeSecret(OPERATOR_KEY, `${fleet.operatorKey}\n`);
   session.check();
   const failed = await runSamples(fleet, session.signal);
   say(failed === 0 ? '\nAll samples succeeded.' : `\n${failed} of the samples failed.`);
@@ -75,6 +76,7 @@ const show = async (fleet: Fleet, session: Session, options: StartOptions): Prom
 const sayNext = (fleet: Fleet): void => {
   say(`\nThe API is at ${fleet.apiUrl}; the key of tenant ${TENANT} is in ${DEMO_KEY}. In another terminal:`);
   say(`  export ZEROFLEET_URL=${fleet.apiUrl} ZEROFLEET_API_KEY=$(cat ${DEMO_KEY})`);
+  say(`An operator's key, for tenants, quotas and pauses, is in ${OPERATOR_KEY}.`);
   say(`  curl -s "$ZEROFLEET_URL/v1/jobs?wait=10s" -H "authorization: Bearer $ZEROFLEET_API_KEY" \\`);
   say(`    -H 'content-type: application/json' -d '{"tool":"echo","arguments":{"text":"hello"}}'`);
   say(`  node packages/cli/dist/main.js run echo '{"text":"hello"}'`);

@@ -33,6 +33,8 @@ const ownFields = {
   attempt: AttemptShape,
   payload: PayloadRefShape,
   timeoutMs: CountShape,
+  /** Sealed values of the secrets that its arguments refer to, by name. One that is not there any more is left out. */
+  secrets: Type.Optional(Type.Record(Type.String(), Type.String())),
 };
 const FormShape = Type.Object(formFields);
 /** How jobs of one tenant and tool run: the same object for many. */
@@ -75,11 +77,11 @@ export const encodeRun = ({ epoch, boot, jobs }: Run, form: WireForm): Uint8Arra
     return encodeJson({ v: 1, epoch, boot, jobs: flat });
   }
   const forms = new Map<RunForm, number>();
-  const listed = jobs.map(({ form: common, id, attempt, payload, timeoutMs }) => {
+  const listed = jobs.map(({ form: common, id, attempt, payload, timeoutMs, secrets }) => {
     const known = forms.get(common);
     const of = known ?? forms.size;
     if (known === undefined) forms.set(common, of);
-    return { id, attempt, of, payload, timeoutMs };
+    return { id, attempt, of, payload, timeoutMs, ...(secrets === undefined ? {} : { secrets }) };
   });
   return encodeJson({ v: 2, epoch, boot, forms: [...forms.keys()], jobs: listed });
 };
@@ -92,20 +94,20 @@ export const parseRun = (bytes: Uint8Array): Parsed<{ readonly run: Run; readonl
   if (v2.Check(value)) {
     const { epoch, boot, forms } = value;
     const jobs: RunJob[] = [];
-    for (const { id, attempt, of, payload, timeoutMs } of value.jobs) {
+    for (const { of, ...own } of value.jobs) {
       const form = forms[of];
       if (form === undefined)
         return { ok: false, reason: `/jobs/${jobs.length} names a form that is not there` };
-      jobs.push({ id, attempt, payload, timeoutMs, form });
+      jobs.push({ ...own, form });
     }
     return { ok: true, value: { run: { epoch, boot, jobs }, form: 2 } };
   }
   if (!v1.Check(value)) return { ok: false, reason: reasonOf(v2, value) };
   const { epoch, boot } = value;
-  const jobs = value.jobs.map(({ id, attempt, payload, timeoutMs, ...form }) => {
-    const { tenant, tool, mode, pool, reuse, outputBytes } = form;
-    return { id, attempt, payload, timeoutMs, form: { tenant, tool, mode, pool, reuse, outputBytes } };
-  });
+  const jobs = value.jobs.map(({ tenant, tool, mode, pool, reuse, outputBytes, ...own }) => ({
+    ...own,
+    form: { tenant, tool, mode, pool, reuse, outputBytes },
+  }));
   return { ok: true, value: { run: { epoch, boot, jobs }, form: 1 } };
 };
 

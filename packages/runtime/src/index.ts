@@ -9,5 +9,6 @@ export * from './main.js';
 export * from './metrics.js';
 export * from './nats.js';
 export * from './redis.js';
+export * from './sealing.js';
 export * from './service.js';
 export * from './tools.js';

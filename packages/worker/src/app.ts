@@ -10,6 +10,7 @@ import {
   newRegistry,
   readSecret,
   readToolDefinitions,
+  Sealer,
   ServiceGroup,
   serviceOf,
   systemClock,
@@ -73,10 +74,12 @@ export const buildWorker = (env: Environment): Service => {
   });
   const metrics = new PoolMetrics(registry, () => running?.pool.counts() ?? []);
   const engine = engineOf(config, boot, log);
+  const sealer = Sealer.fromFile(config.secretsKeyFile);
   const body = serviceOf(
     async () => {
       const link = await connectNats(config, `worker ${config.workerId}`, log);
-      running = new Running({ config, boot, log, stocks: stocksOf(tools, config), engine, metrics, link });
+      const stocks = stocksOf(tools, config);
+      running = new Running({ config, boot, log, stocks, engine, metrics, link, sealer });
       await running.start();
       log.info({ mode: config.executionMode, admin: admin.port }, 'worker_running');
     },
@@ -101,8 +104,9 @@ class Running implements Service {
     readonly engine: ToolEngine;
     readonly metrics: PoolMetrics;
     readonly link: NatsLink;
+    readonly sealer: Sealer | undefined;
   }) {
-    const { config, boot, log, link } = options;
+    const { config, boot, log, link, sealer } = options;
     const { connection } = link;
     const names = shardNames(config.shard as ShardId);
     const room = { cpuMilli: config.cpuMilli, memoryMiB: config.memoryMiB };
@@ -130,6 +134,7 @@ class Running implements Service {
       pool: this.pool,
       blobs: natsBlobStore(connection, names.blobs),
       clock: systemClock,
+      sealer,
       log,
       worker,
       boot,

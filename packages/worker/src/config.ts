@@ -5,13 +5,15 @@ import {
   commonSchema,
   loadConfig,
   natsSchema,
+  secretsSchema,
   type CommonConfig,
   type ConfigSchema,
   type Environment,
   type NatsConfig,
+  type SecretsConfig,
 } from '@zerofleet/runtime';
 
-export interface WorkerConfig extends CommonConfig, NatsConfig {
+export interface WorkerConfig extends CommonConfig, NatsConfig, SecretsConfig {
   workerId: string;
   executionMode: ExecutionMode;
   brokerSocket: string;
@@ -46,6 +48,7 @@ const hostLabel = (): string =>
 const schema: ConfigSchema<WorkerConfig> = {
   ...commonSchema(9091),
   ...natsSchema,
+  ...secretsSchema,
   workerId: {
     doc: "The worker's name, stable across restarts",
     format: 'label',

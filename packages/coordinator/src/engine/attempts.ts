@@ -17,6 +17,7 @@ import type {
 import type { Ready, RunForm } from '@zerofleet/protocol';
 import type { Clock, Logger } from '@zerofleet/runtime';
 import { judge } from '@zerofleet/scheduler';
+import type { Controls } from '../controls/controls.js';
 import type { Commits } from './commits.js';
 import type { Dispatcher } from './dispatcher.js';
 import type { Assigned, Fleet, WorkerEntry } from './fleet.js';
@@ -35,6 +36,7 @@ export interface AttemptsOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly tools: ReadonlyMap<ToolName, ToolDefinition>;
+  readonly controls: Controls;
   /** Uniform in [0, 1). */
   readonly random: () => number;
   /** Whether retries can be written: the older ledger format does not have them. */
@@ -178,7 +180,21 @@ export class Attempts {
     if (form === undefined) return;
     const { id, timeoutMs, payloadBytes } = record;
     const job = { id, attempt: assigned.attempt, form, payload, timeoutMs };
-    this.options.dispatcher.run(entry, assigned, job, payloadBytes);
+    const secrets = this.secretsOf(record);
+    if (secrets === undefined) return this.options.dispatcher.run(entry, assigned, job, payloadBytes);
+    const bytes = payloadBytes + JSON.stringify(secrets).length;
+    this.options.dispatcher.run(entry, assigned, { ...job, secrets }, bytes);
+  }
+
+  /** Sealed values of the secrets that the job refers to, as they stand now. */
+  private secretsOf({ template, extras }: JobRecord): Record<string, string> | undefined {
+    if (extras?.secrets === undefined) return undefined;
+    const secrets: Record<string, string> = {};
+    for (const name of extras.secrets) {
+      const record = this.options.controls.secret(template.tenant, name);
+      if (record !== undefined) secrets[name] = record.sealed;
+    }
+    return secrets;
   }
 
   /** One object for all jobs of a template; undefined when the tool is not defined. */

@@ -153,7 +153,7 @@ export class Engine {
     const isNew = (): boolean => written() > 1;
     this.attempts = new Attempts({
       ...{ fold, fleet: this.fleet, commits: this.commits, dispatcher, clock, log },
-      ...{ tools: options.tools, random: options.random, canRetry: isNew },
+      ...{ tools: options.tools, controls: options.controls, random: options.random, canRetry: isNew },
     });
     this.upkeep = new Upkeep({
       ...{ ledger, timers, fold, commits: this.commits, clock, log },

@@ -2,11 +2,11 @@
  * Who calls: a key of the tenants file or of the control store, what it may do, and that it still may.
  *
  * A1  A look-up goes by hash: how long it takes says nothing about the keys there are.
- * A2  A key that was revoked or has expired ends what it has open, too: who holds a request open asks `isValid` again.
+ * A2  A key that was revoked or has expired ends what it has open, too, within LOOK_MS.
  */
 import { createHash } from 'node:crypto';
 import type { Scope, TenantId } from '@zerofleet/model';
-import type { Clock } from '@zerofleet/runtime';
+import { every, type Cancel, type Clock } from '@zerofleet/runtime';
 import type { Controls } from '../controls/controls.js';
 import type { TenantDirectory } from './tenants.js';
 
@@ -19,10 +19,20 @@ export interface Caller {
   readonly scopes: readonly Scope[];
 }
 
+/** Open requests' keys are looked at so often, in ms. */
+const LOOK_MS = 500;
+
+interface Watcher {
+  readonly sha256: string;
+  readonly ended: () => void;
+}
+
 export class Access {
   private readonly file: TenantDirectory;
   private readonly controls: Controls;
   private readonly clock: Clock;
+  private readonly watchers = new Set<Watcher>();
+  private stopLooking: Cancel = () => undefined;
 
   constructor(file: TenantDirectory, controls: Controls, clock: Clock) {
     this.file = file;
@@ -36,9 +46,27 @@ export class Access {
     return key === undefined ? undefined : this.find(createHash('sha256').update(key).digest('hex'));
   }
 
-  /** Whether the caller's key is one still (A2). */
-  isValid(caller: Caller): boolean {
-    return this.find(caller.sha256) !== undefined;
+  /** Calls `ended` once the caller's key is none any more (A2), unless the returned function is called before. */
+  whileValid({ sha256 }: Caller, ended: () => void): () => void {
+    const watcher: Watcher = { sha256, ended };
+    this.watchers.add(watcher);
+    if (this.watchers.size === 1) this.stopLooking = every(this.clock, LOOK_MS, () => this.look());
+    return () => this.unwatch(watcher);
+  }
+
+  private unwatch(watcher: Watcher): void {
+    if (this.watchers.delete(watcher) && this.watchers.size === 0) this.stopLooking();
+  }
+
+  private look(): void {
+    const valid = new Map<string, boolean>();
+    for (const watcher of [...this.watchers]) {
+      const { sha256, ended } = watcher;
+      if (!valid.has(sha256)) valid.set(sha256, this.find(sha256) !== undefined);
+      if (valid.get(sha256) === true) continue;
+      this.unwatch(watcher);
+      ended();
+    }
   }
 
   private find(sha256: string): Caller | undefined {

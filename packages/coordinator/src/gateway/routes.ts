@@ -25,6 +25,7 @@ import {
   notTaken,
   refuse,
   TOO_MANY_WAITERS,
+  UNAUTHORIZED,
 } from './refusals.js';
 import { rateHeaders } from './rate-headers.js';
 import type { ShardAccess } from './shard-access.js';
@@ -147,10 +148,14 @@ class Routes {
     if (job === undefined) return reply;
     if (this.waiters >= this.options.waitersMax) return refuse(reply, TOO_MANY_WAITERS);
     this.waiters += 1;
+    let unwatch: () => void = () => undefined;
     try {
       const writer = new SseWriter(reply, request.headers['last-event-id']);
+      // Who comes back is told that the key is none any more.
+      unwatch = this.options.access.whileValid(request.caller, () => writer.cut());
       await streamJob(this.options.shard, job, writer);
     } finally {
+      unwatch();
       this.waiters -= 1;
     }
     return reply;
@@ -237,7 +242,8 @@ class Routes {
     job: JobSnapshot,
     waitMs: number,
   ): Promise<FastifyReply> {
-    const newest = (waitMs === 0 ? undefined : await this.wait(request, job, waitMs)) ?? job;
+    const waited = waitMs === 0 ? undefined : await this.wait(request, job, waitMs);
+    const newest = waited === undefined || waited === 'revoked' ? job : waited;
     const view = await this.view(newest).catch(() => undefined);
     if (view === undefined) return reply.code(202).send(viewOf(newest, null));
     return reply.code(waitMs > 0 && FINAL_STAGES.has(view.stage) ? 200 : 202).send(view);
@@ -251,6 +257,7 @@ class Routes {
     waitMs: number,
   ): Promise<FastifyReply> {
     const newest = waitMs === 0 ? job : await this.wait(request, job, waitMs);
+    if (newest === 'revoked') return refuse(reply, UNAUTHORIZED);
     if (newest === undefined) return refuse(reply, TOO_MANY_WAITERS);
     const view = await this.view(newest).catch(() => undefined);
     return view === undefined ? refuse(reply, NOT_READABLE) : reply.code(200).send(view);
@@ -260,17 +267,22 @@ class Routes {
     request: FastifyRequest,
     job: JobSnapshot,
     waitMs: number,
-  ): Promise<JobSnapshot | undefined> {
-    const { shard, waitersMax } = this.options;
+  ): Promise<JobSnapshot | 'revoked' | undefined> {
+    const { shard, waitersMax, access } = this.options;
     if (this.waiters >= waitersMax) return undefined;
     this.waiters += 1;
+    const revoked = new AbortController();
+    const unwatch = access.whileValid(request.caller, () => revoked.abort());
     try {
-      const newest = await waitForEnd(shard.feed, job, waitMs, request.signal);
+      const ended = AbortSignal.any([request.signal, revoked.signal]);
+      const newest = await waitForEnd(shard.feed, job, waitMs, ended);
+      if (revoked.signal.aborted) return 'revoked';
       if (FINAL_STAGES.has(stageOf(newest)) || request.signal.aborted) return newest;
       // This replica may have heard of the end before it listened.
       const found = await shard.find(request.tenant, job.envelope.id);
       return found.kind === 'found' ? found.job : newest;
     } finally {
+      unwatch();
       this.waiters -= 1;
     }
   }

@@ -26,6 +26,7 @@ export interface AppsPlan {
   readonly nats: NatsPlan;
   readonly redis: RedisPlan;
   readonly tenantsFile: string;
+  readonly secretsKeyFile: string;
   readonly tokenFile: string;
   /** What the broker's tool containers are labelled with. */
   readonly brokerName: string;
@@ -61,6 +62,7 @@ export const planApps = (plan: AppsPlan): readonly PartSpec[] => {
       ZF_API_HOST: '127.0.0.1',
       ZF_API_PORT: String(plan.ports.api),
       ZF_TENANTS_FILE: plan.tenantsFile,
+      ZF_SECRETS_KEY_FILE: plan.secretsKeyFile,
       ZF_TOOLS_DIR: DEFINITIONS,
       ZF_IMAGE_TOOLS: plan.image,
       ZF_EXECUTION_MODE: plan.mode,
@@ -70,6 +72,7 @@ export const planApps = (plan: AppsPlan): readonly PartSpec[] => {
   const worker = spec('worker', [entryOf('worker')], plan.ports.worker, {
     ...natsEnv(plan),
     ZF_WORKER_ID: 'embedded',
+    ZF_SECRETS_KEY_FILE: plan.secretsKeyFile,
     ZF_EXECUTION_MODE: plan.mode,
     ZF_TOOLS_DIR: DEFINITIONS,
     ZF_IMAGE_TOOLS: plan.image,

@@ -9,7 +9,15 @@ import { LAUNCH_ID } from '../host/processes.js';
 import { ensureJobPython } from '../host/python.js';
 import { ensureRedis } from '../host/redis.js';
 import { ensureImages, referenceOf } from '../images/build.js';
-import { newApiKey, newPassword, tenantsFile, writeSecret, type TenantKey } from '../keys.js';
+import {
+  keptSecret,
+  newApiKey,
+  newPassword,
+  newSealingKey,
+  tenantsFile,
+  writeSecret,
+  type TenantKey,
+} from '../keys.js';
 import { say, step, warn } from '../output.js';
 import { ensureFolder } from '../paths.js';
 import { freePort, portFrom } from '../ports.js';
@@ -83,6 +91,7 @@ export const startEmbedded = async (
     (tenant): TenantKey =>
       options.keys?.find((key) => key.tenant === tenant) ?? { tenant, apiKey: newApiKey() },
   );
+  const operatorKey = newApiKey();
   const first = tenants[0];
   if (first === undefined) throw new LaunchError('a fleet needs at least one tenant');
   const natsPlan = await planNats(nats, { folder, logs, env });
@@ -105,7 +114,8 @@ export const startEmbedded = async (
     env: { ...env, ...options.env },
     nats: natsPlan,
     redis: redisPlan,
-    tenantsFile: writeSecret(join(folder, 'tenants.json'), tenantsFile(tenants)),
+    tenantsFile: writeSecret(join(folder, 'tenants.json'), tenantsFile(tenants, operatorKey)),
+    secretsKeyFile: keptSecret(join(folder, 'secrets.key'), newSealingKey),
     tokenFile: writeSecret(join(folder, 'broker.token'), newPassword()),
   });
   const specs = [natsPlan.spec, redisPlan.spec, ...apps];
@@ -139,6 +149,7 @@ export const startEmbedded = async (
     apiUrl,
     apiKey: first.apiKey,
     tenants,
+    operatorKey,
     parts,
     folder,
     logs,

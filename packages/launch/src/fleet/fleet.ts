@@ -9,6 +9,8 @@ export interface Fleet {
   /** The first tenant's key. */
   readonly apiKey: string;
   readonly tenants: readonly TenantKey[];
+  /** A key of its operators. */
+  readonly operatorKey: string;
   /** Ends the fleet; safe to call more than once. */
   stop(): Promise<void>;
 }

@@ -16,7 +16,7 @@ import { statusOf } from '../fleet/status.js';
 import { ensureNats } from '../host/nats.js';
 import { LAUNCH_ID } from '../host/processes.js';
 import { ensureRedis } from '../host/redis.js';
-import { newApiKey, tenantsFile, writeSecret, type TenantKey } from '../keys.js';
+import { newApiKey, newSealingKey, tenantsFile, writeSecret, type TenantKey } from '../keys.js';
 import { ensureFolder } from '../paths.js';
 import { fixedPort } from '../ports.js';
 import type { Session } from '../session.js';
@@ -71,6 +71,8 @@ export interface Lab {
   readonly coordinators: readonly LabCoordinator[];
   readonly workers: readonly Part[];
   readonly tenants: readonly TenantKey[];
+  /** A key of its operators. */
+  readonly operatorKey: string;
   readonly folder: string;
   /** Holds `<worker>.txt` of each worker when the lab was asked to note attempts. */
   readonly attemptsFolder: string;
@@ -86,13 +88,15 @@ export interface Lab {
 export const startLab = async (session: Session, options: LabOptions = {}): Promise<Lab> => {
   const folder = temporaryFolder(session);
   const tenants = (options.tenants ?? ['demo']).map((tenant) => ({ tenant, apiKey: newApiKey() }));
+  const operatorKey = newApiKey();
   const brokers = await planBrokers(session, folder, options);
   const { nats, redis } = brokers;
   const attemptsFolder = ensureFolder(join(folder, 'attempts'), 0o700);
   const plan: LabPlan = {
     ...brokers,
     replicas: nats.servers.length,
-    tenantsFile: writeSecret(join(folder, 'tenants.json'), tenantsFile(tenants)),
+    tenantsFile: writeSecret(join(folder, 'tenants.json'), tenantsFile(tenants, operatorKey)),
+    secretsKeyFile: writeSecret(join(folder, 'secrets.key'), newSealingKey()),
     coordinatorEnv: options.env ?? {},
     slots: options.slots ?? SLOTS,
     attemptsFolder: options.attempts === true ? attemptsFolder : undefined,
@@ -118,6 +122,7 @@ export const startLab = async (session: Session, options: LabOptions = {}): Prom
     coordinators,
     workers: Array.from({ length: options.workers ?? 1 }, (_, n) => partOf(planWorker(plan, n))),
     tenants,
+    operatorKey,
     folder,
     attemptsFolder,
     connect: async () => {

@@ -21,6 +21,7 @@ import type { PoolDriver, Slot } from '../pool/pool-driver.js';
 import type { Ended, RunEnd } from '../runner/runner-link.js';
 import type { RunnerResult } from '../runner/messages.js';
 import { LiveOutput } from './live-output.js';
+import { openSecrets, type AttemptSecrets, type SecretOpener } from './secrets.js';
 import { Spool } from './spool.js';
 
 /**
@@ -42,6 +43,8 @@ export interface AttemptTools {
   readonly clock: Clock;
   readonly log: Logger;
   readonly publish: (chunks: readonly OutputChunk[]) => void;
+  /** Undefined where this worker was given no key to open secrets with. */
+  readonly sealer: SecretOpener | undefined;
 }
 
 type StopReason = 'cancel' | 'drain' | 'kill';
@@ -55,6 +58,7 @@ export class Attempt {
   private stopReason: StopReason | undefined;
   private timedOut = false;
   private slot: Slot | undefined;
+  private secrets: AttemptSecrets | undefined;
   private ran = false;
   private climbing = false;
   private ladder: Cancel = () => undefined;
@@ -95,8 +99,12 @@ export class Attempt {
   }
 
   private async attempt(): Promise<AttemptEnd> {
-    const payload = await this.loadPayload();
-    if (payload === undefined) return this.unrun();
+    const loaded = await this.loadPayload();
+    if (loaded === undefined) return this.unrun();
+    const opened = openSecrets(this.job, this.tools.sealer);
+    if (typeof opened === 'string') return this.failed('start_failed', opened);
+    this.secrets = opened;
+    const payload = opened === undefined ? loaded : { ...loaded, arguments: opened.fill(loaded.arguments) };
     const slot = await this.prepare(payload);
     if (!('link' in slot)) return slot;
     this.slot = slot;
@@ -108,7 +116,7 @@ export class Attempt {
     const end = await slot.link.go({
       started: () => undefined,
       output: (stream, bytes) => {
-        this.spool.push(stream, bytes);
+        this.spool.push(stream, this.secrets?.show(stream, bytes) ?? bytes);
         this.live.stir();
       },
     });
@@ -162,12 +170,15 @@ export class Attempt {
       if (offer.kind === 'acked') return claim.slot;
       void this.tools.pool.release(claim.slot, false);
       if (offer.kind === 'refused')
-        return this.failed('tool_error', `the runner refused the job: ${offer.nak.message}`);
+        return this.failed('tool_error', `the runner refused the job: ${this.hidden(offer.nak.message)}`);
       // The broker's death took the container along; the job has nothing to do with it, and nothing of it ran.
       if (offer.why === 'engine_lost') return { kind: 'handed_back', reason: offer.reason };
       reason = offer.reason;
     }
-    return this.failed('start_failed', `${CONTAINER_TRIES} containers did not take the job: ${reason}`);
+    return this.failed(
+      'start_failed',
+      `${CONTAINER_TRIES} containers did not take the job: ${this.hidden(reason)}`,
+    );
   }
 
   private async offer(slot: Slot, payload: Payload): ReturnType<Slot['link']['offer']> {
@@ -203,10 +214,16 @@ export class Attempt {
     const own = this.stopReason !== undefined || this.timedOut;
     if (end.kind === 'ended' && end.why === 'engine_lost' && !own)
       return { kind: 'lost', reason: end.reason };
+    this.secrets?.rest((stream, bytes) => this.spool.push(stream, bytes));
     const output = await this.storeOutput(end.kind === 'result' && end.result.output.truncated);
     const report: AttemptReport =
       end.kind === 'result'
-        ? { value: end.result.value, exitCode: end.result.exitCode, usage: end.result.usage, output }
+        ? {
+            value: this.secrets?.hideIn(end.result.value) ?? end.result.value,
+            exitCode: end.result.exitCode,
+            usage: end.result.usage,
+            output,
+          }
         : { value: null, exitCode: null, usage: { wallMs: 0, cpuMs: 0, maxRssKiB: 0 }, output };
     return { kind: 'outcome', outcome: this.outcomeOf(end, report) };
   }
@@ -221,7 +238,7 @@ export class Attempt {
         : end.kind === 'ended'
           ? failureOfEnd(end)
           : failureOfResult(end.result);
-    return { kind: 'failed', failure, report };
+    return { kind: 'failed', failure: { ...failure, message: this.hidden(failure.message) }, report };
   }
 
   /** `cut`: the runner, which counts too, has dropped output over the limit. */
@@ -240,6 +257,10 @@ export class Attempt {
         await pause(this.tools.clock, STORE_RETRY_MS);
       }
     }
+  }
+
+  private hidden(text: string): string {
+    return this.secrets?.hide(text) ?? text;
   }
 
   /** The end of an attempt of which nothing ran. */

@@ -1,0 +1,109 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { Mask, SecretForms } from './mask.js';
+
+/** Shows `bytes` cut at `cuts`. */
+const shown = (forms: SecretForms, bytes: Buffer, cuts: readonly number[]): Buffer => {
+  const mask = new Mask(forms);
+  const places = [...new Set(cuts.map((cut) => cut % (bytes.byteLength + 1)))].sort((a, b) => a - b);
+  const parts: Buffer[] = [];
+  let from = 0;
+  for (const to of [...places, bytes.byteLength]) {
+    parts.push(mask.push(bytes.subarray(from, to)));
+    from = to;
+  }
+  return Buffer.concat([...parts, mask.end()]);
+};
+/** Few letters, so that secrets overlap with themselves and with each other. */
+const secret = fc.oneof(
+  fc.string({ unit: fc.constantFrom('a', 'b'), minLength: 8, maxLength: 12 }),
+  fc.string({ unit: 'grapheme', minLength: 8, maxLength: 20 }),
+);
+const encodings = ['utf8', 'json', 'url', 'base64', 'base64url', 'hex'] as const;
+const written = (value: string, how: (typeof encodings)[number], before: string): string => {
+  switch (how) {
+    case 'utf8':
+      return value;
+    case 'json':
+      return JSON.stringify(value);
+    case 'url':
+      return encodeURIComponent(value);
+    default:
+      return Buffer.from(before + value).toString(how);
+  }
+};
+
+describe('a mask', () => {
+  it('shows no occurrence of a secret in any form, however the stream is cut', () => {
+    const piece = fc.record({
+      which: fc.nat(3),
+      how: fc.constantFrom(...encodings),
+      before: fc.string({ maxLength: 4 }),
+      after: fc.string({ unit: fc.constantFrom('a', 'b', 'x', '\n'), maxLength: 6 }),
+    });
+    fc.assert(
+      fc.property(
+        fc.array(secret, { minLength: 1, maxLength: 3 }),
+        fc.array(piece, { maxLength: 6 }),
+        fc.array(fc.nat(400), { maxLength: 12 }),
+        (values, pieces, cuts) => {
+          const text = pieces
+            .map(
+              ({ which, how, before, after }) =>
+                written(values[which % values.length] ?? '', how, before) + after,
+            )
+            .join('|');
+          const forms = new SecretForms(values);
+          const out = shown(forms, Buffer.from(text), cuts);
+          for (const pattern of forms.patterns) expect(out.includes(pattern)).toBe(false);
+          // However it is cut, the same is shown.
+          expect(out.equals(shown(forms, Buffer.from(text), []))).toBe(true);
+        },
+      ),
+      { numRuns: 1_000 },
+    );
+  });
+
+  it('passes on what holds no secret, byte for byte', () => {
+    fc.assert(
+      fc.property(
+        fc.uint8Array({ maxLength: 300 }),
+        fc.array(fc.nat(300), { maxLength: 8 }),
+        (bytes, cuts) => {
+          const forms = new SecretForms(['correct horse battery staple']);
+          fc.pre(!forms.patterns.some((pattern) => Buffer.from(bytes).includes(pattern)));
+          expect(shown(forms, Buffer.from(bytes), cuts).equals(Buffer.from(bytes))).toBe(true);
+        },
+      ),
+    );
+  });
+
+  it('waits only for what may become a secret', () => {
+    const mask = new Mask(new SecretForms(['swordfish']));
+    expect(mask.push(Buffer.from('plain text ')).toString()).toBe('plain text ');
+    expect(mask.push(Buffer.from('a sword')).toString()).toBe('a ');
+    expect(mask.push(Buffer.from('s')).toString()).toBe('sword');
+    expect(mask.push(Buffer.from('wordfish!')).toString()).toBe('***!');
+    expect(mask.end().toString()).toBe('');
+  });
+
+  it('hides occurrences that overlap as one, also without end', () => {
+    const mask = new Mask(new SecretForms(['aaaaaaaa']));
+    let out = mask.push(Buffer.from('x')).toString();
+    for (let n = 0; n < 1_000; n += 1) out += mask.push(Buffer.from('aaa')).toString();
+    out += mask.push(Buffer.from('y')).toString() + mask.end().toString();
+    expect(out).toBe('x***y');
+  });
+
+  it('hides what stands in a result, in texts, names and numbers', () => {
+    const forms = new SecretForms(['12345678', 'line one!\nline two!']);
+    expect(
+      forms.hideIn({ a: ['x12345678y', 12_345_678], '12345678': null, b: 'see line two! there', c: 5 }),
+    ).toEqual({
+      a: ['x***y', '***'],
+      '***': null,
+      b: 'see *** there',
+      c: 5,
+    });
+  });
+});
