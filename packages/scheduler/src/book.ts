@@ -6,6 +6,7 @@
  */
 import type { TenantId, ToolName } from '@zerofleet/model';
 import type { Arbiter } from './arbiter.js';
+import { beat, skip } from './cadence.js';
 import type { ClassQueue } from './class-queue.js';
 import { LOWEST, rankOf } from './classes.js';
 import { Flow } from './flow.js';
@@ -14,6 +15,9 @@ import type { QueuedJob } from './queued-job.js';
 import type { Session } from './session.js';
 import type { Supplies } from './supply.js';
 import { Tenant } from './tenant.js';
+
+/** Flows that a tenant keeps although they are empty: how fast they were served is known. */
+const FLOWS_KEPT = 8;
 
 export interface BookParts {
   readonly supplies: Supplies;
@@ -24,6 +28,8 @@ export interface BookParts {
 
 export class Book {
   waiting = 0;
+  /** The time on the clock of the jobs. */
+  sinceMs = 0;
   private readonly parts: BookParts;
   private readonly tenants = new Map<TenantId, Tenant>();
   private readonly tools = new Map<ToolName, Tool>();
@@ -74,6 +80,7 @@ export class Book {
     this.waiting += 1;
     tenant.waiting += 1;
     if (flow.group.rank === LOWEST) tenant.waitingLowest += 1;
+    if (flow.size === 0) skip(flow, this.sinceMs);
     flow.put(job);
     if (flow.head === job) this.stand(flow, job);
   }
@@ -104,6 +111,7 @@ export class Book {
     const session = tenant.findSession(name);
     if (session === undefined) return;
     if (session.turn === job) {
+      beat(session, this.sinceMs);
       const next = session.pass();
       if (next !== undefined) {
         this.waiting -= 1;
@@ -134,12 +142,12 @@ export class Book {
   regroup(tenant: Tenant): void {
     for (const flow of tenant.flows) {
       const group = this.groupOf(tenant, flow.asked, flow.group.lane);
-      if (group === flow.group || flow.head === null) continue;
+      if (group === flow.group) continue;
       flow.group.remove(flow);
       if (flow.group.rank === LOWEST) tenant.waitingLowest -= flow.size;
       if (group.rank === LOWEST) tenant.waitingLowest += flow.size;
       flow.group = group;
-      this.stand(flow, flow.head);
+      if (flow.head !== null) this.stand(flow, flow.head);
     }
   }
 
@@ -152,6 +160,7 @@ export class Book {
     const { flows } = flow.tenant;
     flow.group.remove(flow);
     if (flow.group.flows.size === 0) flow.group.pace.rest();
+    if (flows.length <= FLOWS_KEPT) return;
     const last = flows.pop();
     if (last !== undefined && last !== flow) flows[flows.indexOf(flow)] = last;
   }
@@ -166,7 +175,7 @@ export class Book {
   }
 
   private groupOf(tenant: Tenant, asked: number, lane: Lane): Flow['group'] {
-    const rank = Math.max(asked, rankOf(tenant.policy.ceiling));
+    const rank = tenant.rankOf(asked);
     const queue = this.parts.classes[rank];
     if (queue === undefined) throw new RangeError(`no class has rank ${rank}`);
     return queue.groupOf(lane);

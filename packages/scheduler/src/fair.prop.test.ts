@@ -131,8 +131,8 @@ class Pair {
     for (const { job, held } of this.naive.waiting) {
       const said = this.fair.why(job, this.nowMs);
       expect(said?.reason).toBeDefined();
-      // What is paused says so, also where it waits for its session.
       if (said?.reason !== 'paused') expect(said?.reason === 'session').toBe(held);
+      expect(said?.quota !== null).toBe(said?.reason === 'quota');
     }
   }
 }

@@ -146,7 +146,7 @@ describe('gates', () => {
     const [free] = put(scheduler, 1, { tenant: 'b', need: { ...NEED, outcomeBytesMax: 1_000 } });
     expect(startable(scheduler)).toEqual([jobs[0], free, jobs[1]]);
     expect(scheduler.next(0)).toEqual({ kind: 'wait', untilMs: null });
-    expect(scheduler.why(jobs[2] as TestJob, 0)).toMatchObject({ reason: 'quota', waitMs: null });
+    expect(scheduler.why(jobs[2] as TestJob, 0)).toMatchObject({ quota: 'stored', waitMs: null });
     scheduler.store(tenant('a'), 5);
     scheduler.ended(jobs[0] as TestJob, 1, 1);
     expect(startable(scheduler, 1)).toEqual([jobs[2]]);
@@ -341,7 +341,86 @@ describe('reasons', () => {
       quota: null,
       position: 2,
       waitMs: closeTo(1_500),
+      untilMs: closeTo(500),
     });
+    scheduler.setTenant(tenant('b'), policy({ rate: { perSecond: 0, burst: 1 } }), 0);
+    expect(scheduler.why(rated[2] as TestJob, 0)).toMatchObject({ reason: 'rate', untilMs: null });
+  });
+
+  it('tell which quota it is, and when a day ends whose compute time is used up', () => {
+    const dayMs = 86_400_000;
+    const policies = {
+      running: policy({ runningMax: 1 }),
+      tool_running: policy({ runningMaxByTool: new Map([[tool('tool'), 1]]) }),
+      compute: policy({ computeMsPerDay: 60_000 }),
+      stored: policy({ storedBytesMax: 50 }),
+      tool: policy({}),
+    };
+    for (const [quota, limits] of Object.entries(policies)) {
+      const scheduler = fresh(hostOf(10));
+      scheduler.setTenant(tenant('a'), limits, 0);
+      if (quota === 'tool') scheduler.setToolLimit(tool('tool'), 1);
+      const need = { ...NEED, outcomeBytesMax: 30 };
+      const [first, second] = put(scheduler, 2, { tenant: 'a', need }) as [TestJob, TestJob];
+      expect(ran(scheduler.next(0))).toBe(first);
+      const said = { reason: 'quota', quota, untilMs: null };
+      expect(scheduler.why(second, 1)).toMatchObject(said);
+      scheduler.next(1);
+      expect(scheduler.why(second, 1)).toMatchObject(said);
+    }
+    const scheduler = fresh(hostOf(10));
+    scheduler.setTenant(tenant('a'), policies.compute, 0);
+    const [late, never] = [60_000, 60_001].map((timeoutMs) =>
+      job({ tenant: 'a', tool: `${timeoutMs}`, timeoutMs }),
+    );
+    for (const each of [late, never]) scheduler.add(each as TestJob, dayMs);
+    scheduler.countCompute(tenant('a'), 1, dayMs);
+    expect(scheduler.why(late as TestJob, dayMs + 5)).toMatchObject({
+      quota: 'compute',
+      untilMs: 2 * dayMs,
+      waitMs: dayMs - 5,
+    });
+    expect(scheduler.why(never as TestJob, dayMs)).toMatchObject({ quota: 'compute', untilMs: null });
+  });
+
+  it('say of what its session holds that it is paused, where it would be anyway', () => {
+    const targets = [
+      { kind: 'fleet' },
+      { kind: 'class', class: 'batch' },
+      { kind: 'tool', tool: tool('tool') },
+      { kind: 'tenant', tenant: tenant('a') },
+    ] as const;
+    for (const target of targets) {
+      const scheduler = fresh(hostOf(4));
+      scheduler.setTenant(tenant('a'), policy({ ceiling: 'batch' }), 0);
+      const [, held] = put(scheduler, 2, { tenant: 'a', session: 's' }) as [TestJob, TestJob];
+      scheduler.next(0);
+      expect(scheduler.why(held, 0)).toMatchObject({ reason: 'session' });
+      scheduler.pause(target);
+      expect(scheduler.why(held, 0)).toMatchObject({ reason: 'paused', waitMs: null });
+      scheduler.resume(target);
+      expect(scheduler.why(held, 0)).toMatchObject({ reason: 'session' });
+    }
+  });
+
+  it('count no time in which nothing waited into how fast it moves', () => {
+    const scheduler = fresh(one);
+    put(scheduler, 2_000, { tenant: 'a' });
+    let nowMs = 0;
+    const step = (): void => {
+      scheduler.setHost(one);
+      const running = ran(scheduler.next(nowMs));
+      nowMs += 50;
+      scheduler.ended(running, nowMs, 50);
+    };
+    const rare = (steps: number): TestJob => {
+      for (let n = 0; n < steps; n += 1) step();
+      const next = job({ tenant: 'b' });
+      scheduler.add(next, nowMs);
+      return next;
+    };
+    for (let n = 0; n < 10; n += 1) for (const next = rare(100); next.flow !== null; step());
+    expect(scheduler.why(rare(20), nowMs)?.waitMs).toBeLessThan(150);
   });
 
   it('estimate the wait from how fast the queue moves', () => {

@@ -18,6 +18,7 @@
 import type { PriorityClass, TenantId, ToolName, WorkerId } from '@zerofleet/model';
 import { Arbiter } from './arbiter.js';
 import { Book } from './book.js';
+import { beat } from './cadence.js';
 import { ClassQueue } from './class-queue.js';
 import { CLASSES, CLASS_PRICES, LOWEST, rankOf } from './classes.js';
 import { explain, type Explanation } from './explain.js';
@@ -74,6 +75,7 @@ export class FairScheduler<J extends QueuedJob = QueuedJob> {
     this.arrivals += 1;
     job.seq = this.arrivals;
     job.sinceMs = this.since(nowMs);
+    this.book.sinceMs = job.sinceMs;
     this.book.enter(job, false);
   }
 
@@ -83,6 +85,7 @@ export class FairScheduler<J extends QueuedJob = QueuedJob> {
     this.returns -= 1;
     job.seq = this.returns;
     job.sinceMs = this.since(nowMs);
+    this.book.sinceMs = job.sinceMs;
     this.book.enter(job, true);
   }
 
@@ -95,6 +98,8 @@ export class FairScheduler<J extends QueuedJob = QueuedJob> {
 
   /** The next job and where it runs; it leaves the queue and holds what it was given until `ended` (P1, P6). */
   next(nowMs: number): Turn<J> {
+    const sinceMs = this.since(nowMs);
+    this.book.sinceMs = sinceMs;
     for (let tenant = this.timers.pop(nowMs); tenant !== undefined; tenant = this.timers.pop(nowMs))
       this.book.unblock(tenant);
     const flow = this.pausedBy === null ? this.choose(nowMs) : null;
@@ -103,6 +108,7 @@ export class FairScheduler<J extends QueuedJob = QueuedJob> {
       const spot = this.supplies.take(flow.group.lane.supply);
       if (spot === undefined) throw new Error('a shape was said to have room and has none');
       flow.group.pace.started(Math.max(flow.tenant.tag, this.arbiter.virtualMs), nowMs);
+      beat(flow, sinceMs);
       this.start(job, flow, spot.warm, this.arbiter.title === 'floor' ? FLOOR_PRICE : 1, nowMs);
       return { kind: 'run', job: job as J, worker: spot.worker, warm: spot.warm };
     }
@@ -141,6 +147,7 @@ export class FairScheduler<J extends QueuedJob = QueuedJob> {
     if (job.standing !== 'running' || lease === null) return;
     const { tenant, meter } = lease;
     const { tool } = meter;
+    this.book.sinceMs = this.since(nowMs);
     job.lease = null;
     job.standing = 'out';
     tenant.running -= 1;
@@ -220,12 +227,13 @@ export class FairScheduler<J extends QueuedJob = QueuedJob> {
 
   /** Why a job waits, its place and how long it may take; undefined for one that does not wait here. */
   why(job: J, nowMs: number): Explanation | undefined {
-    const { supplies, arbiter, classes } = this;
-    const tenant = this.book.tenantOf(job.template.tenant);
-    const rank = Math.max(rankOf(job.template.class), rankOf(tenant.policy.ceiling));
-    const tool = this.book.toolOf(job.template.tool);
-    const pausedBy = this.pausedBy ?? classes[rank]?.pausedBy ?? tool.pausedBy ?? tenant.pausedBy;
-    return explain(job, { tenant, supplies, pausedBy, virtualMs: arbiter.virtualMs, nowMs });
+    if (job.standing === 'out' || job.standing === 'running') return undefined;
+    const { supplies, arbiter, classes, book } = this;
+    const { tenant: id, tool: name, class: asked } = job.template;
+    const tenant = book.tenantOf(id);
+    const pausedBy = this.pausedBy ?? classes[tenant.rankOf(rankOf(asked))]?.pausedBy ?? null;
+    const moment = { tenant, virtualMs: arbiter.virtualMs, nowMs, sinceMs: this.since(nowMs) };
+    return explain(job, { ...moment, supplies, tool: book.toolOf(name), pausedBy });
   }
 
   private choose(nowMs: number): Flow | null {

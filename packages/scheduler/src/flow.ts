@@ -24,6 +24,9 @@ export class Flow extends JobList {
   group: Group;
   blocked: Block | null = null;
   size = 0;
+  steps = -1;
+  firstMs = 0;
+  lastMs = 0;
   private ahead: MinHeap<QueuedJob> | null = null;
 
   constructor(tenant: Tenant, meter: Meter, asked: number, group: Group) {

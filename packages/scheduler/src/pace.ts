@@ -1,47 +1,56 @@
 /**
  * How fast a group is served, as seen of late: how far the accounts of those it serves come in a ms, and how often it is
- * served. Both are sums that forget, so a change shows after some dozens of starts.
+ * served. Seen over a window that forgets its older half when it is full, so a change shows after some dozens of starts.
  */
 
-/** What a start leaves of the sums before it. */
-const KEPT = 1 - 1 / 64;
+/** Starts of a full window. */
+const STARTS_MAX = 128;
 /** Starts before anything is said. */
 const STARTS_MIN = 8;
 
 export class Pace {
-  private lastAtMs = NaN;
+  private starts = -1;
+  private firstAtMs = 0;
+  private lastAtMs = 0;
+  private firstTag = 0;
   private lastTag = 0;
-  private starts = 0;
-  private spanMs = 0;
-  private progress = 0;
-  private weight = 0;
+  private resting = true;
 
   /** A job of a tenant whose account stood at `tag` was started. */
-  started(tag: number, nowMs: number): void {
-    if (!Number.isNaN(this.lastAtMs)) {
-      this.starts += 1;
-      this.spanMs = this.spanMs * KEPT + (nowMs - this.lastAtMs);
-      this.progress = this.progress * KEPT + (tag - this.lastTag);
-      this.weight = this.weight * KEPT + 1;
+  started(tag: number, atMs: number): void {
+    if (this.resting) {
+      this.firstAtMs += atMs - this.lastAtMs;
+      this.resting = false;
     }
-    this.lastAtMs = nowMs;
+    this.lastAtMs = atMs;
     this.lastTag = tag;
+    this.starts += 1;
+    if (this.starts === 0) {
+      this.firstAtMs = atMs;
+      this.firstTag = tag;
+    } else if (this.starts > STARTS_MAX) {
+      this.starts >>= 1;
+      this.firstAtMs += (atMs - this.firstAtMs) / 2;
+      this.firstTag += (tag - this.firstTag) / 2;
+    }
   }
 
   /** Nothing waits: the time until the next start says nothing. */
   rest(): void {
-    this.lastAtMs = NaN;
+    this.resting = true;
   }
 
   /** Mean time between starts, ms; null while too little was seen. */
   get intervalMs(): number | null {
-    return this.starts < STARTS_MIN ? null : this.spanMs / this.weight;
+    return this.starts < STARTS_MIN ? null : (this.lastAtMs - this.firstAtMs) / this.starts;
   }
 
-  /** Virtual ms that pass in a ms; null while too little was seen, or when they do not. */
-  get speed(): number | null {
-    return this.starts < STARTS_MIN || this.progress <= 0
-      ? null
-      : this.progress / Math.max(this.spanMs, 1e-3);
+  /** How long it is until an account that stands at `tag` is served, ms; null while too little was seen. */
+  untilMs(tag: number, nowMs: number): number | null {
+    const progress = this.lastTag - this.firstTag;
+    if (this.starts < STARTS_MIN || progress <= 0) return null;
+    const aheadMs = (Math.max(0, tag - this.lastTag) / progress) * (this.lastAtMs - this.firstAtMs);
+    const sinceLastMs = this.resting ? 0 : nowMs - this.lastAtMs;
+    return Math.max(0, aheadMs - sinceLastMs);
   }
 }

@@ -9,6 +9,9 @@ import type { QueuedJob } from './queued-job.js';
 export class Session {
   readonly name: string;
   turn: QueuedJob | null = null;
+  steps = -1;
+  firstMs = 0;
+  lastMs = 0;
   readonly line = new JobList();
 
   constructor(name: string) {

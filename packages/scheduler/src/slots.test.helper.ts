@@ -24,6 +24,10 @@ interface Ending {
 
 export class Slots {
   readonly scheduler = new FairScheduler<TestJob>();
+  /** Jobs of each source that wait. */
+  readonly waiting: Set<TestJob>[];
+  /** Is told of each job that starts, and then asked between two times. */
+  watch: { started(job: TestJob): void; pause(): void } | null = null;
   readonly served: Served[];
   nowMs = 0;
   starts = 0;
@@ -38,6 +42,7 @@ export class Slots {
     this.sources = sources;
     this.served = sources.map(() => ({ ranMs: 0, starts: 0 }));
     this.counts = sources.map(() => 0);
+    this.waiting = sources.map(() => new Set());
     this.offer();
     sources.forEach(({ depth }, at) => {
       for (let n = 0; n < depth; n += 1) this.submit(at);
@@ -47,8 +52,13 @@ export class Slots {
   /** Runs until `starts` jobs have started in all. */
   run(starts: number): void {
     while (this.starts < starts) {
-      this.fill();
+      const untilMs = this.fill();
+      this.watch?.pause();
       const atMs = this.ends.firstKey;
+      if (untilMs !== null && untilMs < atMs) {
+        this.nowMs = untilMs;
+        continue;
+      }
       const ending = this.ends.pop();
       if (ending === undefined) throw new Error('nothing runs and nothing may');
       this.nowMs = atMs;
@@ -58,13 +68,16 @@ export class Slots {
     }
   }
 
-  private fill(): void {
+  /** Starts all that may run; until when nothing more may, if that is known. */
+  private fill(): number | null {
     for (;;) {
       const turn = this.scheduler.next(this.nowMs);
-      if (turn.kind !== 'run') return;
+      if (turn.kind !== 'run') return turn.kind === 'wait' ? turn.untilMs : null;
       const { source, ranMs } = this.owner.get(turn.job) as { source: number; ranMs: number };
       const served = this.served[source] as Served;
       this.owner.delete(turn.job);
+      this.waiting[source]?.delete(turn.job);
+      this.watch?.started(turn.job);
       this.free -= 1;
       this.starts += 1;
       served.ranMs += ranMs;
@@ -79,6 +92,7 @@ export class Slots {
     const n = this.counts[at] as number;
     this.counts[at] = n + 1;
     const job = new TestJob(`${at}-${n}`, form(n));
+    this.waiting[at]?.add(job);
     this.owner.set(job, { source: at, ranMs: ranMs(n) });
     this.scheduler.add(job, this.nowMs);
   }

@@ -11,6 +11,7 @@
  * T4  So are stored bytes, by what the outcome may store at most: no start takes stored + reserved beyond the quota.
  */
 import type { TenantId } from '@zerofleet/model';
+import { rankOf } from './classes.js';
 import type { Block, Flow } from './flow.js';
 import type { PauseCause, Tool } from './lane.js';
 import { Meter } from './meter.js';
@@ -58,6 +59,11 @@ export class Tenant {
     if (rate === null) this.bucket = null;
     else if (this.bucket === null) this.bucket = new RateBucket(rate.perSecond, rate.burst, nowMs);
     else this.bucket.change(rate.perSecond, rate.burst, nowMs);
+  }
+
+  /** The class, by rank, that jobs run in which ask for the one of rank `asked`. */
+  rankOf(asked: number): number {
+    return Math.max(asked, rankOf(this.policy.ceiling));
   }
 
   meterOf(tool: Tool): Meter {

@@ -36,7 +36,7 @@ const collect = (value: JsonValue, path: string, names: Set<string>): Refusal | 
     return undefined;
   }
   if (typeof value !== 'object' || value === null) return undefined;
-  for (const [member, inner] of Object.entries(value) as [string, JsonValue][]) {
+  for (const [member, inner] of Object.entries<JsonValue>(value as JsonObject)) {
     const found = collect(inner, `${path}/${member}`, names);
     if (found !== undefined) return found;
   }
@@ -66,7 +66,7 @@ export const withoutRefs = (
     Object.fromEntries(
       Object.entries(value).map(([member, inner]) => [
         member,
-        replace(inner as JsonValue, `${path}/${member.replaceAll('~', '~0').replaceAll('/', '~1')}`),
+        replace(inner, `${path}/${member.replaceAll('~', '~0').replaceAll('/', '~1')}`),
       ]),
     );
   return { args: replaceMembers(args, ''), paths };

@@ -28,7 +28,9 @@ const written = (value: string, how: (typeof encodings)[number], before: string)
       return JSON.stringify(value);
     case 'url':
       return encodeURIComponent(value);
-    default:
+    case 'base64':
+    case 'base64url':
+    case 'hex':
       return Buffer.from(before + value).toString(how);
   }
 };

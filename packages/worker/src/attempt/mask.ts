@@ -41,7 +41,7 @@ export class SecretForms {
     if (Array.isArray(value)) return value.map((inner) => this.hideIn(inner as JsonValue));
     if (typeof value !== 'object' || value === null) return value;
     return Object.fromEntries(
-      Object.entries(value).map(([name, inner]) => [this.hide(name), this.hideIn(inner as JsonValue)]),
+      Object.entries(value).map(([name, inner]) => [this.hide(name), this.hideIn(inner)]),
     );
   }
 }
