@@ -58,6 +58,8 @@ const usageLine = ({ code, message }: CommanderError): string => {
 const ADVICE: Partial<Record<string, string>> = {
   unauthorized: 'check ZEROFLEET_API_KEY or --key-file',
   idempotency_conflict: 'check --idempotency-key',
+  forbidden: 'check which key is used: ZEROFLEET_API_KEY or --key-file',
+  unknown_secret: "see 'zerofleet secrets list'",
   unknown_tool: "see 'zerofleet tools'",
   invalid_arguments: "see 'zerofleet tools NAME' for what it takes",
 };

@@ -1,9 +1,9 @@
 /** A submission from what stands on the command line. */
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
-import type { JsonObject, JsonValue, RetryCause } from '@zerofleet/model';
+import type { JsonObject, JsonValue, PriorityClass, RetryCause } from '@zerofleet/model';
 import { BODY_BYTES_MAX, INPUT_FILES_MAX } from '@zerofleet/model';
-import type { Submit } from '@zerofleet/protocol';
+import { CLASS_NAMES, type Submit } from '@zerofleet/protocol';
 import { isUtf8 } from 'node:buffer';
 import { parseDuration } from './duration.js';
 import { UsageError } from './failure.js';
@@ -17,6 +17,8 @@ export interface JobOptions {
   readonly deadline?: string;
   readonly retryOn?: string[];
   readonly idempotencyKey?: string;
+  readonly class?: string;
+  readonly session?: string;
   readonly runtime?: string;
   readonly code?: string;
 }
@@ -45,9 +47,17 @@ export const submissionOf = async (
     ...(files.length === 0 ? {} : { files }),
     ...(options.timeout === undefined ? {} : { timeoutMs: parseDuration('--timeout', options.timeout) }),
     ...(options.maxAttempts === undefined ? {} : { maxAttempts: attemptsOf(options.maxAttempts) }),
+    ...(options.class === undefined ? {} : { class: classOf(options.class) }),
+    ...(options.session === undefined ? {} : { session: options.session }),
     ...timesOf(options),
     ...(options.retryOn === undefined ? {} : { retry: { on: causesOf(options.retryOn) } }),
   };
+};
+
+const classOf = (text: string): PriorityClass => {
+  const found = CLASS_NAMES.find((one) => one === text);
+  if (found !== undefined) return found;
+  throw new UsageError(`--class is '${text}'; give one of ${CLASS_NAMES.join(', ')}`);
 };
 
 /** What goes beside the job: its idempotency key, where one is given. */

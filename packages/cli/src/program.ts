@@ -13,6 +13,13 @@ import { addGet } from './commands/get.js';
 import { addLogs } from './commands/logs.js';
 import { addCancel } from './commands/cancel.js';
 import { addDeadLetters } from './commands/dead-letters.js';
+import { addKeys } from './commands/keys.js';
+import { addPauses } from './commands/pauses.js';
+import { addQuotas } from './commands/quotas.js';
+import { addSchedules } from './commands/schedules.js';
+import { addSecrets } from './commands/secrets.js';
+import { addTenants } from './commands/tenants.js';
+import { addWhy } from './commands/why.js';
 import { addTools } from './commands/tools.js';
 import { addStatus } from './commands/status.js';
 import { collect, type Act, type CliEnvironment } from './context.js';
@@ -58,7 +65,10 @@ const programOf = (act: Act, { stdout }: CliEnvironment): Command => {
     .helpCommand(false)
     .exitOverride()
     .configureOutput({ writeOut: (text) => stdout.write(text), writeErr: () => undefined });
-  const commands = [addRun, addSubmit, addGet, addLogs, addCancel, addDeadLetters, addTools, addStatus];
+  const commands = [
+    ...[addRun, addSubmit, addGet, addLogs, addWhy, addCancel, addDeadLetters, addTools, addStatus],
+    ...[addSecrets, addSchedules, addQuotas, addKeys, addTenants, addPauses],
+  ];
   for (const add of commands) add(program, act);
   return program;
 };

@@ -8,9 +8,16 @@ import { oneLine } from './terminal.js';
 const STYLE = { head: [], border: [], compact: true };
 
 /** Two columns: what, and its value. Rows without a value are left out. */
-const facts = (rows: readonly (readonly [string, string | number | null])[]): string => {
+export const facts = (rows: readonly (readonly [string, string | number | null])[]): string => {
   const table = new Table({ style: STYLE });
   for (const [name, value] of rows) if (value !== null) table.push([name, oneLine(String(value))]);
+  return table.toString();
+};
+
+/** A table with a head, one line a row. */
+export const rows = (head: readonly string[], lines: readonly (readonly string[])[]): string => {
+  const table = new Table({ head: [...head], style: STYLE });
+  for (const line of lines) table.push(line.map(oneLine));
   return table.toString();
 };
 
@@ -19,6 +26,9 @@ export const jobTable = (job: JobView): string =>
   facts([
     ['id', job.id],
     ['tool', `${job.tool} (version ${job.toolVersion})`],
+    ['class', job.class ?? null],
+    ['session', job.session ?? null],
+    ['schedule', job.schedule ?? null],
     ['stage', `${job.stage}${job.cancelRequested ? ' (cancel asked for)' : ''}`],
     ['attempt', `${job.attempt} of ${job.maxAttempts}`],
     ['accepted', job.acceptedAt],

@@ -41,6 +41,13 @@ export const statusOf = (url: string, answer: Answer): StatusView => {
   throw new UnexpectedAnswerError(url, answer.status, 'its body is not a status');
 };
 
+/** The object in an answer. Throws UnexpectedAnswerError when there is none. */
+export const objectOf = <T extends object>(url: string, answer: Answer): T => {
+  const value = jsonOf(answer);
+  if (isRecord(value)) return value as unknown as T;
+  throw new UnexpectedAnswerError(url, answer.status, 'its body is not an object');
+};
+
 /** What a refusal throws: the problem document, or UnexpectedAnswerError where the body is none. */
 export const refusalOf = (url: string, answer: Answer): ProblemError | UnexpectedAnswerError => {
   const value = jsonOf(answer);

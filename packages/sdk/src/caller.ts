@@ -4,7 +4,7 @@
  * F1  A call that may be repeated goes on to the next URL after any failure to connect, a broken answer or a 502, 503
  *     or 504; after a round of all URLs it pauses within its retry budget.
  * F2  A submission without a key goes on only where nothing can have been accepted: no connection was made, or the answer
- *     is a 503 whose code says so. Everything else that is no answer is SubmissionAmbiguousError.
+ *     is a 429 or 503 whose code says so; a quota is waited out as long as Retry-After says, within the budget. Everything else that is no answer is SubmissionAmbiguousError.
  * F3  The URL that answered last is asked first: one that is down is not tried by every call.
  * F4  A call that the fleet carries out once however often it comes (`keyed`) is repeated as by F1. Once a try of it was
  *     unclear, whatever ends it but its acceptance is SubmissionAmbiguousError: that try may have been carried out.
@@ -18,7 +18,14 @@ import {
   wordsOf,
   type UnexpectedAnswerError,
 } from './errors.js';
-import { exchange, type Answer, type ExchangeRequest, type Failure, type OpenStream } from './exchange.js';
+import {
+  exchange,
+  type Answer,
+  type ExchangeRequest,
+  type Failure,
+  type Method,
+  type OpenStream,
+} from './exchange.js';
 import { RetryBudget } from './retry-budget.js';
 
 /** Refusals of a submission that say nothing was accepted. */
@@ -30,6 +37,9 @@ const NOT_ACCEPTED: ReadonlySet<string> = new Set([
   'blobs_full',
   'index_rebuilding',
   'upgrading',
+  'rate_limited',
+  'quota_queued',
+  'quota_sessions',
 ]);
 /** Refusals that every coordinator would give: asking the next one at once is no use. */
 const FLEET_WIDE: ReadonlySet<string> = new Set([
@@ -38,7 +48,12 @@ const FLEET_WIDE: ReadonlySet<string> = new Set([
   'blobs_full',
   'index_rebuilding',
   'upgrading',
+  'rate_limited',
+  'quota_queued',
+  'quota_sessions',
 ]);
+/** Statuses of refusals that may be waited out. */
+const LATER: ReadonlySet<number> = new Set([429, 503]);
 const GATEWAY_TROUBLE: ReadonlySet<number> = new Set([502, 503, 504]);
 
 export interface CallerOptions {
@@ -53,7 +68,7 @@ export interface CallerOptions {
 }
 
 export interface Call {
-  readonly method: 'GET' | 'POST';
+  readonly method: Method;
   /** Path and query, from `/v1` on. */
   readonly path: string;
   readonly body?: string;
@@ -205,7 +220,7 @@ const judge = (url: string, call: Call, answer: Answer, doubt: Doubt): Try => {
     throw error;
   }
   const goesOn = error.code !== call.endsWith;
-  if (error instanceof ProblemError && error.status === 503 && NOT_ACCEPTED.has(error.code) && goesOn)
+  if (error instanceof ProblemError && LATER.has(error.status) && NOT_ACCEPTED.has(error.code) && goesOn)
     return next(FLEET_WIDE.has(error.code));
   const end = submissionEnd(error, answer);
   if (call.repeat === 'never' || !GATEWAY_TROUBLE.has(answer.status) || !goesOn) throw doubt.over(end);

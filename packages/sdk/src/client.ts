@@ -16,12 +16,16 @@ import {
   type StatusView,
   type Submit,
   type ToolView,
+  type WhyView,
 } from '@zerofleet/protocol';
+import { AdminClient } from './admin.js';
 import { jobIdIn, jobOf, lettersOf, statusOf, toolsOf } from './answers.js';
 import { Caller, type Call } from './caller.js';
 import { systemClock, type SdkClock } from './clock.js';
 import { BadOptionError, ProblemError, SubmissionAmbiguousError, wordsOf } from './errors.js';
 import { eventStream } from './event-stream.js';
+import { JsonCaller } from './json-caller.js';
+import { SettingsClient } from './settings.js';
 
 /** A request's time limit where nothing is waited for, in ms. */
 const REQUEST_MS_DEFAULT = 30_000;
@@ -86,6 +90,11 @@ export class ZerofleetClient {
   private readonly caller: Caller;
   private readonly clock: SdkClock;
   private readonly requestMs: number;
+  private readonly json: JsonCaller;
+  /** The tenant's own quotas, keys, secrets and schedules. */
+  readonly settings: SettingsClient;
+  /** What operators set: takes a key of an operator. */
+  readonly admin: AdminClient;
 
   /** Throws BadOptionError for options that cannot work. */
   constructor(options: ClientOptions) {
@@ -99,6 +108,9 @@ export class ZerofleetClient {
       random: options.random ?? Math.random,
       retryBudgetMs: options.retryBudgetMs ?? RETRY_BUDGET_MS_DEFAULT,
     });
+    this.json = new JsonCaller(this.caller, this.requestMs);
+    this.settings = new SettingsClient(this.json);
+    this.admin = new AdminClient(this.json);
   }
 
   /**
@@ -167,6 +179,11 @@ export class ZerofleetClient {
   async tools(options: CallOptions = {}): Promise<ToolView[]> {
     const { url, answer } = await this.caller.answer(this.request('GET', '/v1/tools', 0, options));
     return toolsOf(url, answer);
+  }
+
+  /** Why a job waits, and for how long it is likely to. */
+  why(id: string, options: CallOptions = {}): Promise<WhyView> {
+    return this.json.get(`/v1/jobs/${encodeURIComponent(id)}/why`, options);
   }
 
   /** The fleet, and the caller's own jobs. */

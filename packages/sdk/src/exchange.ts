@@ -10,8 +10,10 @@ import { throwIfAborted, type SdkClock } from './clock.js';
 const ANSWER_BYTES_MAX = 64 * 1024 * 1024;
 const MS_PER_S = 1_000;
 
+export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+
 export interface ExchangeRequest {
-  readonly method: 'GET' | 'POST';
+  readonly method: Method;
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string;

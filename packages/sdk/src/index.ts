@@ -9,6 +9,8 @@ export {
   type SubmitOptions,
   type WaitOptions,
 } from './client.js';
+export { AdminClient } from './admin.js';
+export { SettingsClient } from './settings.js';
 export { systemClock, type Cancel, type SdkClock } from './clock.js';
 export {
   BadOptionError,

@@ -1,8 +1,19 @@
 /** `zerofleet dead-letters`: jobs that used up their attempts, to be looked at and submitted again. */
+import { setTimeout } from 'node:timers/promises';
 import { EXIT } from '@zerofleet/model';
+import { ProblemError } from '@zerofleet/sdk';
 import type { AddCommand, CommandContext } from '../context.js';
 import { UsageError } from '../failure.js';
 import { lettersTable } from '../tables.js';
+
+const PAGE = 100;
+const MS_PER_S = 1_000;
+
+interface RedriveOptions {
+  readonly all?: boolean;
+  readonly tool?: string;
+  readonly rate: string;
+}
 
 interface ListOptions {
   readonly limit?: string;
@@ -23,7 +34,10 @@ export const addDeadLetters: AddCommand = (program, act) => {
   group
     .command('redrive')
     .description('submit one again as a new job, and print the id of that')
-    .argument('<id>', "the dead letter's id")
+    .argument('[id]', "the dead letter's id")
+    .option('--all', 'all of them instead, oldest first; prints how many')
+    .option('--tool <tool>', 'with --all: of this tool only')
+    .option('--rate <n/s>', 'with --all: so many a second at most', '10/s')
     .action(act(redrive));
 };
 
@@ -40,10 +54,53 @@ const list = async (
   return EXIT.ok;
 };
 
-const redrive = async ({ client, terminal, json }: CommandContext, id: string): Promise<number> => {
+const redrive = async (
+  context: CommandContext,
+  id: string | undefined,
+  options: RedriveOptions,
+): Promise<number> => {
+  const { client, terminal, json } = context;
+  if ((id === undefined) !== (options.all === true))
+    throw new UsageError('give either the id of a dead letter, or --all');
+  if (id === undefined) return redriveAll(context, options);
   const job = await client.redrive(id);
   await (json ? terminal.printJson(job) : terminal.print(job.id));
   return EXIT.ok;
+};
+
+/** Page by page, each letter once. One that was just redriven elsewhere is left out. */
+const redriveAll = async (
+  { client, terminal, json }: CommandContext,
+  { tool, rate }: RedriveOptions,
+): Promise<number> => {
+  const gapMs = gapOf(rate);
+  let redriven = 0;
+  let after = 0;
+  for (let more = true; more;) {
+    const { letters, next } = await client.deadLetters({ limit: PAGE, after });
+    for (const letter of letters.filter((one) => tool === undefined || one.tool === tool)) {
+      const wasThere = await client.redrive(letter.id).then(
+        () => true,
+        (error: unknown) => {
+          if (error instanceof ProblemError && error.code === 'not_found') return false;
+          throw error;
+        },
+      );
+      if (!wasThere) continue;
+      redriven += 1;
+      await setTimeout(gapMs);
+    }
+    more = next !== null;
+    after = next ?? after;
+  }
+  await (json ? terminal.printJson({ redriven }) : terminal.print(String(redriven)));
+  return EXIT.ok;
+};
+
+const gapOf = (text: string): number => {
+  const [, perSecond] = /^(\d{1,4})\/s$/.exec(text) ?? [];
+  if (perSecond !== undefined && Number(perSecond) > 0) return MS_PER_S / Number(perSecond);
+  throw new UsageError(`--rate is '${text}'; give a number such as 10/s`);
 };
 
 const countOf = (option: string, text: string): number => {

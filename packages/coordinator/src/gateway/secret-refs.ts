@@ -36,7 +36,7 @@ const collect = (value: JsonValue, path: string, names: Set<string>): Refusal | 
     return undefined;
   }
   if (typeof value !== 'object' || value === null) return undefined;
-  for (const [member, inner] of Object.entries<JsonValue>(value as JsonObject)) {
+  for (const [member, inner] of Object.entries<JsonValue>(value)) {
     const found = collect(inner, `${path}/${member}`, names);
     if (found !== undefined) return found;
   }

@@ -1,0 +1,74 @@
+/** What a tenant sets for itself: keys, secrets, schedules; and what it may use. */
+import type {
+  KeysView,
+  NewKey,
+  NewKeyView,
+  QuotasView,
+  Schedule,
+  SchedulesView,
+  ScheduleView,
+  SecretsView,
+  SecretView,
+} from '@zerofleet/protocol';
+import type { CallOptions } from './client.js';
+import type { JsonCaller } from './json-caller.js';
+
+const named = (list: string, name: string): string => `/v1/${list}/${encodeURIComponent(name)}`;
+
+export class SettingsClient {
+  private readonly json: JsonCaller;
+
+  constructor(json: JsonCaller) {
+    this.json = json;
+  }
+
+  /** What the tenant may use, and what it does. */
+  quotas(options: CallOptions = {}): Promise<QuotasView> {
+    return this.json.get('/v1/quotas', options);
+  }
+
+  keys(options: CallOptions = {}): Promise<KeysView> {
+    return this.json.get('/v1/keys', options);
+  }
+
+  /** A new key: the answer holds it, this once. Never sent twice, since each is another key. */
+  createKey(key: NewKey, options: CallOptions = {}): Promise<NewKeyView> {
+    return this.json.make('/v1/keys', key, options);
+  }
+
+  /** Ends a key, and what it holds open. */
+  revokeKey(id: string, options: CallOptions = {}): Promise<void> {
+    return this.json.delete(named('keys', id), options);
+  }
+
+  /** Names of secrets; no call gives a value back. */
+  secrets(options: CallOptions = {}): Promise<SecretsView> {
+    return this.json.get('/v1/secrets', options);
+  }
+
+  /** Sets a secret, to be named in arguments as `{"$secret": name}`. */
+  setSecret(name: string, value: string, options: CallOptions = {}): Promise<SecretView> {
+    return this.json.put(named('secrets', name), { value }, options);
+  }
+
+  deleteSecret(name: string, options: CallOptions = {}): Promise<void> {
+    return this.json.delete(named('secrets', name), options);
+  }
+
+  schedules(options: CallOptions = {}): Promise<SchedulesView> {
+    return this.json.get('/v1/schedules', options);
+  }
+
+  schedule(name: string, options: CallOptions = {}): Promise<ScheduleView> {
+    return this.json.get(named('schedules', name), options);
+  }
+
+  /** Sets a schedule; runs that an earlier one planned are taken back. */
+  setSchedule(name: string, schedule: Schedule, options: CallOptions = {}): Promise<ScheduleView> {
+    return this.json.put(named('schedules', name), schedule, options);
+  }
+
+  deleteSchedule(name: string, options: CallOptions = {}): Promise<void> {
+    return this.json.delete(named('schedules', name), options);
+  }
+}
