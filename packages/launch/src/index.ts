@@ -10,7 +10,7 @@ export { startLab, type Lab, type LabCoordinator, type LabOptions } from './lab/
 export { startNatsAlone, type NatsAlone } from './lab/nats-alone.js';
 export { deploySwarm, type SwarmFleet, type SwarmOptions, type SwarmService } from './swarm/deploy.js';
 export { containerOf, killService, probe, servicesOf, type ServiceState } from './swarm/stack.js';
-export { readLedger } from './swarm/ledger.js';
+export { readLedger, redisOf, withNats } from './swarm/ledger.js';
 export { readStream } from './streams.js';
 export { ensureEngine, whyNoEngine } from './host/engine.js';
 export { docker, engineAnswers } from './host/docker.js';

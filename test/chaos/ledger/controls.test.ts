@@ -2,8 +2,8 @@
  * What operators set, over HTTP on three coordinators with real NATS and Redis: it acts on every gateway within a second, and
  * outlives a restart of everything.
  */
-import { startLab, type Lab } from '@zerofleet/launch';
-import type { JobView, NewKeyView, Problem, WhyView } from '@zerofleet/protocol';
+import { readStream, startLab, type Lab } from '@zerofleet/launch';
+import { decodeCommit, type JobView, type NewKeyView, type Problem, type WhyView } from '@zerofleet/protocol';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../../fleet/eventually.js';
 import { testSession } from '../../fleet/session.js';
@@ -11,6 +11,7 @@ import { testSession } from '../../fleet/session.js';
 /** A change acts everywhere within this, in ms. */
 const EFFECTIVE_MS = 1_000;
 const JOB = { tool: 'echo', arguments: { text: 'x' } };
+const MINUTE_MS = 60_000;
 const session = testSession();
 let lab: Lab;
 let keys: readonly string[];
@@ -54,7 +55,28 @@ const untilEverywhere = async (what: string, holds: (at: number) => Promise<bool
   return performance.now() - beganMs;
 };
 
+/** Times of runs of the schedule that are in the ledger, Unix ms, in order. */
+const runsOf = async (): Promise<readonly number[]> => {
+  const { connection } = await lab.connect();
+  const times: number[] = [];
+  await readStream(connection, 'ZF_LEDGER_s0', (data) => {
+    const commit = decodeCommit(data);
+    if (!commit.ok) throw new Error(commit.reason);
+    for (const event of commit.value.events)
+      if (event.kind === 'accepted' && event.job.extras?.schedule !== undefined)
+        times.push(event.job.extras.schedule.atMs);
+  });
+  return times.sort((a, b) => a - b);
+};
+
 describe('what operators set', () => {
+  let scheduledAtMs = 0;
+  it('a schedule begins', async () => {
+    const set = await call(2, 'PUT', '/v1/schedules/often', keys[0] ?? '', { cron: '* * * * *', job: JOB });
+    expect(set.status).toBe(201);
+    scheduledAtMs = Date.now();
+  });
+
   it('quotas act on every gateway within a second', async () => {
     const [ada = ''] = keys;
     await operate('PATCH', '/v1/admin/tenants/ada/quotas', { set: { payloadBytesMax: 10 } });
@@ -168,4 +190,21 @@ describe('what operators set', () => {
     }
     expect(performance.now() - resumedMs).toBeLessThan(EFFECTIVE_MS);
   });
+
+  it('and that schedule ran every minute once, over all of this and the death of a leader', async () => {
+    const leader = await eventually('a leader', () => lab.leader());
+    await lab.coordinators[leader]?.part.kill('SIGKILL');
+    const first = (Math.floor(scheduledAtMs / MINUTE_MS) + 1) * MINUTE_MS;
+    const runs = await eventually(
+      'the run after the next full minute',
+      async () => {
+        const times = await runsOf();
+        const over = times.filter((atMs) => atMs <= Date.now());
+        return over.length >= 1 && (times.at(-1) ?? 0) > Date.now() ? times : undefined;
+      },
+      90_000,
+      500,
+    );
+    expect(runs).toEqual(runs.map((_, n) => first + n * MINUTE_MS));
+  }, 120_000);
 });
