@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { EXIT, QUOTAS_BUILT_IN } from '@zerofleet/model';
+import type { JobView } from '@zerofleet/protocol';
 import { afterEach, describe, expect, it } from 'vitest';
 import {
   answer,
@@ -235,7 +236,7 @@ describe('a quota that is used up', () => {
 describe('dead letters', () => {
   it('are all redriven, of one tool, each once', async () => {
     const letter = (n: number, tool: string): object =>
-      jobView('failed', { id: `0192f3a0-0000-7000-8000-00000000000${n}` as typeof JOB_ID & never, tool });
+      jobView('failed', { id: `0192f3a0-0000-7000-8000-00000000000${n}` as JobView['id'], tool });
     let page = 0;
     const api = await serve({
       'GET /v1/dead-letters': (reply, body) => {

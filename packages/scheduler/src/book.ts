@@ -8,9 +8,10 @@ import type { TenantId, ToolName } from '@zerofleet/model';
 import type { Arbiter } from './arbiter.js';
 import { beat, skip } from './cadence.js';
 import type { ClassQueue } from './class-queue.js';
+import { IdleTenants, type IdleLimits } from './idle.js';
 import { LOWEST, rankOf } from './classes.js';
 import { Flow } from './flow.js';
-import { Tool, type Lane } from './lane.js';
+import { Tool, type Lane, type Rolls } from './lane.js';
 import type { QueuedJob } from './queued-job.js';
 import type { Session } from './session.js';
 import type { Supplies } from './supply.js';
@@ -24,6 +25,8 @@ export interface BookParts {
   readonly arbiter: Arbiter;
   /** By rank. */
   readonly classes: readonly ClassQueue[];
+  readonly rolls: Rolls;
+  readonly idleLimits: IdleLimits;
 }
 
 export class Book {
@@ -31,19 +34,36 @@ export class Book {
   /** The time on the clock of the jobs. */
   sinceMs = 0;
   private readonly parts: BookParts;
+  private readonly idle: IdleTenants;
   private readonly tenants = new Map<TenantId, Tenant>();
   private readonly tools = new Map<ToolName, Tool>();
 
   constructor(parts: BookParts) {
     this.parts = parts;
+    this.idle = new IdleTenants(parts.idleLimits, (tenant) => this.forget(tenant));
   }
 
   tenantOf(id: TenantId): Tenant {
     const known = this.tenants.get(id);
     if (known !== undefined) return known;
-    const tenant = new Tenant(id);
+    const tenant = new Tenant(id, this.parts.rolls.accounts);
     this.tenants.set(id, tenant);
     return tenant;
+  }
+
+  /** A tenant, if anything is known of it. */
+  find(id: TenantId): Tenant | undefined {
+    return this.tenants.get(id);
+  }
+
+  /** Tenants of which anything is known. */
+  get tenantCount(): number {
+    return this.tenants.size;
+  }
+
+  /** Something of a tenant ended: it may be idle now. */
+  settle(tenant: Tenant): void {
+    this.idle.settle(tenant, this.parts.arbiter.virtualMs);
   }
 
   allTenants(): IterableIterator<Tenant> {
@@ -53,7 +73,7 @@ export class Book {
   toolOf(name: ToolName): Tool {
     const known = this.tools.get(name);
     if (known !== undefined) return known;
-    const tool = new Tool(name);
+    const tool = new Tool(name, this.parts.rolls.meters);
     this.tools.set(name, tool);
     return tool;
   }
@@ -107,9 +127,9 @@ export class Book {
   passTurn(job: QueuedJob): void {
     const { session: name } = job.extras ?? {};
     if (name === undefined) return;
-    const tenant = this.tenantOf(job.template.tenant);
-    const session = tenant.findSession(name);
-    if (session === undefined) return;
+    const tenant = this.find(job.template.tenant);
+    const session = tenant?.findSession(name);
+    if (tenant === undefined || session === undefined) return;
     if (session.turn === job) {
       beat(session, this.sinceMs);
       const next = session.pass();
@@ -133,9 +153,9 @@ export class Book {
     for (const flow of tenant.flows) if (flow.blocked !== null && flow.head) this.stand(flow, flow.head);
   }
 
-  /** The tenant's account moved back: its flows move with it. */
-  moveUp(tenant: Tenant): void {
-    for (const flow of tenant.flows) if (flow.heapAt >= 0 && flow.head) flow.group.set(flow, flow.head.seq);
+  /** The tenant's account moved: its flows move with it. */
+  follow(tenant: Tenant): void {
+    for (const flow of tenant.flows) flow.group.rekey(flow);
   }
 
   /** The tenant's ceiling changed: each flow goes to the class that it may be in. */
@@ -151,6 +171,14 @@ export class Book {
     }
   }
 
+  private forget(tenant: Tenant): void {
+    const { accounts, flows, meters } = this.parts.rolls;
+    for (const flow of tenant.flows) flows.leave(flow.slot);
+    for (const meter of tenant.meters) meters.leave(meter.slot);
+    accounts.leave(tenant.slot);
+    this.tenants.delete(tenant.id);
+  }
+
   private stand(flow: Flow, head: QueuedJob): void {
     flow.blocked = null;
     flow.group.set(flow, head.seq);
@@ -161,6 +189,7 @@ export class Book {
     flow.group.remove(flow);
     if (flow.group.flows.size === 0) flow.group.pace.rest();
     if (flows.length <= FLOWS_KEPT) return;
+    this.parts.rolls.flows.leave(flow.slot);
     const last = flows.pop();
     if (last !== undefined && last !== flow) flows[flows.indexOf(flow)] = last;
   }
@@ -169,7 +198,13 @@ export class Book {
     const lane = this.toolOf(job.template.tool).laneOf(job.need, this.parts.supplies);
     const asked = rankOf(job.template.class);
     for (const flow of tenant.flows) if (flow.asked === asked && flow.group.lane === lane) return flow;
-    const flow = new Flow(tenant, tenant.meterOf(lane.tool), asked, this.groupOf(tenant, asked, lane));
+    const flow = new Flow(
+      tenant,
+      tenant.meterOf(lane.tool, this.parts.rolls.meters),
+      asked,
+      this.groupOf(tenant, asked, lane),
+      this.parts.rolls.flows,
+    );
     tenant.flows.push(flow);
     return flow;
   }

@@ -6,7 +6,7 @@
  */
 import type { Flow } from './flow.js';
 import { IndexedHeap } from './indexed-heap.js';
-import { Group, Shelf, type Lane, type PauseCause } from './lane.js';
+import { Group, Shelf, type Lane, type PauseCause, type Rolls } from './lane.js';
 import type { Shape, Supplies } from './supply.js';
 import { DAY_MS } from './tenant.js';
 import type { Timers } from './timers.js';
@@ -16,33 +16,44 @@ export class ClassQueue {
   pausedBy: PauseCause | null = null;
   private readonly supplies: Supplies;
   private readonly timers: Timers;
-  private readonly shelves = new IndexedHeap<Shelf>();
+  private readonly rolls: Rolls;
+  private readonly shelves: IndexedHeap<Shelf>;
   private readonly byShape: (Shelf | undefined)[] = [];
 
-  constructor(rank: number, supplies: Supplies, timers: Timers) {
+  constructor(rank: number, supplies: Supplies, timers: Timers, rolls: Rolls) {
+    this.rolls = rolls;
+    this.shelves = new IndexedHeap(rolls.shelves);
     this.rank = rank;
     this.supplies = supplies;
     this.timers = timers;
   }
 
   groupOf(lane: Lane): Group {
-    return (lane.groups[this.rank] ??= new Group(this.rank, lane, this.shelfOf(lane.supply.shape)));
+    return (lane.groups[this.rank] ??= new Group(
+      this.rank,
+      lane,
+      this.shelfOf(lane.supply.shape),
+      this.rolls,
+    ));
   }
 
   /** The flow whose first job may run now and whose tenant's account is the smallest; null when there is none (C1). */
   head(nowMs: number): Flow | null {
     if (this.pausedBy !== null) return null;
+    const { accounts, flows } = this.rolls;
     for (;;) {
       const shelf = this.shelves.top;
       const group = shelf?.groups.top;
-      const flow = group?.flows.top;
-      const job = flow?.head;
-      if (!shelf || !group || !flow || !job) return null;
-      const { tenant } = flow;
+      if (!shelf || !group) return null;
+      const tag = accounts.tag(flows.account(group.flows.topSlot));
       if (!this.supplies.hasRoom(shelf.shape)) shelf.stop();
       else if (!group.lane.tool.isOpen) group.stop();
-      else if (group.flows.topFirst !== tenant.tag) group.set(flow, job.seq);
+      else if (group.flows.topFirst !== tag) group.delayFirst(tag);
       else {
+        const flow = group.flows.top;
+        const job = flow?.head;
+        if (!flow || !job) throw new Error('a flow without jobs was still in line');
+        const { tenant } = flow;
         const block = tenant.blockOf(flow.meter, job, nowMs);
         if (block === null) return flow;
         group.remove(flow);
@@ -55,6 +66,6 @@ export class ClassQueue {
   }
 
   private shelfOf(shape: Shape): Shelf {
-    return (this.byShape[shape.index] ??= new Shelf(shape, this.shelves));
+    return (this.byShape[shape.index] ??= new Shelf(shape, this.shelves, this.rolls));
   }
 }

@@ -14,6 +14,8 @@
  * P6  Work conserving: `wait` means that no waiting job may run on any host now.
  * P7  A call is O(log n) in jobs, tenants, lanes and hosts, amortised; a change of a tenant or tool, or the end of what
  *     blocked it, times its own flows (classes × lanes); a change of a host, times the shapes and pool keys in use.
+ * P8  Of tenants that have nothing here a bounded number is remembered, and who is forgotten is decided alike (Z1-Z3 in
+ *     idle.ts).
  */
 import type { PriorityClass, TenantId, ToolName, WorkerId } from '@zerofleet/model';
 import { Arbiter } from './arbiter.js';
@@ -23,8 +25,9 @@ import { ClassQueue } from './class-queue.js';
 import { CLASSES, CLASS_PRICES, LOWEST, rankOf } from './classes.js';
 import { explain, type Explanation } from './explain.js';
 import type { Flow } from './flow.js';
-import type { PauseCause } from './lane.js';
-import type { Lease } from './lease.js';
+import { IDLE_LIMITS, type IdleLimits } from './idle.js';
+import { Rolls, type PauseCause } from './lane.js';
+import { Leases, type Lease } from './lease.js';
 import { checkPolicy, type TenantPolicy } from './policy.js';
 import type { QueuedJob } from './queued-job.js';
 import { Supplies, type FleetHost } from './supply.js';
@@ -50,8 +53,12 @@ export class FairScheduler<J extends QueuedJob = QueuedJob> {
   private readonly supplies = new Supplies();
   private readonly timers = new Timers();
   private readonly arbiter = new Arbiter();
-  private readonly classes = CLASSES.map((_, rank) => new ClassQueue(rank, this.supplies, this.timers));
+  private readonly rolls = new Rolls();
+  private readonly classes = CLASSES.map(
+    (_, rank) => new ClassQueue(rank, this.supplies, this.timers, this.rolls),
+  );
   private readonly book: Book;
+  private readonly leases = new Leases();
   /** The first flow of each class, by rank: kept for the next decision's use, so that it makes no garbage. */
   private readonly heads: (Flow | null)[] = CLASSES.map(() => null);
   private pausedBy: PauseCause | null = null;
@@ -59,14 +66,19 @@ export class FairScheduler<J extends QueuedJob = QueuedJob> {
   private arrivals = 0;
   private returns = 0;
 
-  constructor() {
-    const { supplies, arbiter, classes } = this;
-    this.book = new Book({ supplies, arbiter, classes });
+  constructor(idleLimits: IdleLimits = IDLE_LIMITS) {
+    const { supplies, arbiter, classes, rolls } = this;
+    this.book = new Book({ supplies, arbiter, classes, rolls, idleLimits });
   }
 
   /** Jobs that wait. */
   get size(): number {
     return this.book.waiting;
+  }
+
+  /** Tenants of which anything is known here. */
+  get tenantCount(): number {
+    return this.book.tenantCount;
   }
 
   /** Puts a job behind those of its tenant that wait. One that is in here already is left as it is. */
@@ -94,6 +106,8 @@ export class FairScheduler<J extends QueuedJob = QueuedJob> {
     if (job.standing === 'running') return;
     this.book.withdraw(job);
     this.book.passTurn(job);
+    const tenant = this.book.find(job.template.tenant);
+    if (tenant !== undefined) this.book.settle(tenant);
   }
 
   /** The next job and where it runs; it leaves the queue and holds what it was given until `ended` (P1, P6). */
@@ -147,22 +161,26 @@ export class FairScheduler<J extends QueuedJob = QueuedJob> {
     if (job.standing !== 'running' || lease === null) return;
     const { tenant, meter } = lease;
     const { tool } = meter;
+    const { meters } = this.rolls;
     this.book.sinceMs = this.since(nowMs);
     job.lease = null;
     job.standing = 'out';
     tenant.running -= 1;
-    meter.running -= 1;
+    meters.count(meter.slot, -1);
     tenant.reservedMs -= lease.reservedMs;
     tenant.reservedBytes -= lease.reservedBytes;
     if (ranMs !== null) {
-      meter.learn(lease.warm, ranMs);
+      meters.learn(meter.slot, lease.warm, ranMs);
+      meters.learn(tool.all.slot, lease.warm, ranMs);
       tenant.use(ranMs, nowMs);
     }
     this.correct(lease, ranMs ?? 0);
+    this.leases.give(lease);
     tool.running -= 1;
     tool.reopen();
     if (!again) this.book.passTurn(job);
     this.book.unblock(tenant);
+    this.book.settle(tenant);
   }
 
   /** What a tenant may use, from now on. Throws RangeError for a policy that means nothing. */
@@ -171,6 +189,7 @@ export class FairScheduler<J extends QueuedJob = QueuedJob> {
     tenant.setPolicy(checkPolicy(policy), nowMs);
     this.book.regroup(tenant);
     this.book.unblock(tenant);
+    this.book.settle(tenant);
   }
 
   /** How many jobs of a tool run at once on the whole fleet, at most. */
@@ -194,19 +213,21 @@ export class FairScheduler<J extends QueuedJob = QueuedJob> {
     for (const tenant of this.book.allTenants()) tenant.bucket?.empty(nowMs);
   }
 
-  /** Compute time that a tenant has used on the day of `nowMs`, ms. */
+  /** Compute time that a tenant has used on the day of `nowMs`, ms; without a quota of it as far as it is remembered. */
   computeUsedMs(id: TenantId, nowMs: number): number {
-    return this.book.tenantOf(id).usedOn(nowMs);
+    return this.book.find(id)?.usedOn(nowMs) ?? 0;
   }
 
   /** Counts compute time that was used before this scheduler knew of it, on the day of `nowMs`. */
   countCompute(id: TenantId, ranMs: number, nowMs: number): void {
-    this.book.tenantOf(id).use(ranMs, nowMs);
+    const tenant = this.book.tenantOf(id);
+    tenant.use(ranMs, nowMs);
+    this.book.settle(tenant);
   }
 
   /** What a tenant has stored, bytes. */
   storedBytes(id: TenantId): number {
-    return this.book.tenantOf(id).storedBytes;
+    return this.book.find(id)?.storedBytes ?? 0;
   }
 
   /** What a tenant has stored grew by `deltaBytes`, or shrank: then what waited for bytes may go on. */
@@ -214,6 +235,7 @@ export class FairScheduler<J extends QueuedJob = QueuedJob> {
     const tenant = this.book.tenantOf(id);
     tenant.store(deltaBytes);
     if (deltaBytes < 0) this.book.unblock(tenant);
+    this.book.settle(tenant);
   }
 
   /** Starts nothing more of the target; what runs goes on. */
@@ -244,8 +266,10 @@ export class FairScheduler<J extends QueuedJob = QueuedJob> {
 
   /** Takes the job from its flow, charges it, and counts it with what runs. */
   private start(job: QueuedJob, flow: Flow, warm: boolean, share: number, nowMs: number): void {
-    const { tenant, meter } = flow;
-    const estimateMs = meter.estimateMs(warm);
+    const { tenant, meterSlot } = flow;
+    const { meters } = this.rolls;
+    const { tool } = flow.group.lane;
+    const estimateMs = meters.estimateMs(meterSlot, tool.all.slot, warm);
     const rate = (share * (CLASS_PRICES[flow.group.rank] as number)) / tenant.policy.weight;
     tenant.charge(estimateMs * rate, this.arbiter.virtualMs);
     this.book.withdraw(job);
@@ -253,25 +277,25 @@ export class FairScheduler<J extends QueuedJob = QueuedJob> {
     tenant.running += 1;
     tenant.reservedMs += job.timeoutMs;
     tenant.reservedBytes += job.need.outcomeBytesMax;
-    meter.running += 1;
-    meter.tool.running += 1;
+    meters.count(meterSlot, 1);
+    tool.running += 1;
     job.standing = 'running';
-    job.lease = {
-      tenant,
-      meter,
-      chargedMs: estimateMs,
-      rate,
-      warm,
-      reservedMs: job.timeoutMs,
-      reservedBytes: job.need.outcomeBytesMax,
-    };
+    const lease = this.leases.take(tenant, flow.meter);
+    lease.chargedMs = estimateMs;
+    lease.rate = rate;
+    lease.warm = warm;
+    lease.reservedMs = job.timeoutMs;
+    lease.reservedBytes = job.need.outcomeBytesMax;
+    job.lease = lease;
   }
 
   /** The job took more than it was charged, or less. */
   private correct({ tenant, chargedMs, rate }: Lease, ranMs: number): void {
     const amount = (ranMs - chargedMs) * rate;
-    if (amount >= 0) tenant.owe(amount);
-    else if (tenant.refund(-amount, chargedMs * rate, this.arbiter.virtualMs)) this.book.moveUp(tenant);
+    if (amount >= 0) {
+      tenant.owe(amount);
+      this.book.follow(tenant);
+    } else if (tenant.refund(-amount, chargedMs * rate, this.arbiter.virtualMs)) this.book.follow(tenant);
   }
 
   private setPause(target: Target, cause: PauseCause | null): void {
@@ -292,6 +316,7 @@ export class FairScheduler<J extends QueuedJob = QueuedJob> {
         const tenant = this.book.tenantOf(target.tenant);
         tenant.pausedBy = cause;
         this.book.unblock(tenant);
+        this.book.settle(tenant);
       }
     }
   }

@@ -10,15 +10,36 @@ import { JobList } from './job-list.js';
 import type { Group } from './lane.js';
 import type { Meter } from './meter.js';
 import type { QueuedJob } from './queued-job.js';
+import { Roll, widened } from './roll.js';
 import type { Tenant } from './tenant.js';
 
 /** Why a tenant's flow may not be chosen now. */
 export type Block = 'paused' | 'running' | 'tool_running' | 'rate' | 'compute' | 'stored';
 
+/** The numbers of flows, and whose each is. */
+export class Flows extends Roll<Flow> {
+  private accounts = new Int32Array(0);
+
+  enterOf(flow: Flow, account: number): number {
+    const slot = super.enter(flow);
+    this.accounts = widened(this.accounts, slot);
+    this.accounts[slot] = account;
+    return slot;
+  }
+
+  /** The number of the account of a flow's tenant. */
+  account(slot: number): number {
+    return this.accounts[slot] as number;
+  }
+}
+
 export class Flow extends JobList {
-  heapAt = -1;
+  /** Its number in the roll of flows. */
+  readonly slot: number;
   readonly tenant: Tenant;
   readonly meter: Meter;
+  /** Its number, at hand. */
+  readonly meterSlot: number;
   /** The class that was asked for, by rank; the group's is that one or the tenant's ceiling. */
   readonly asked: number;
   group: Group;
@@ -29,10 +50,12 @@ export class Flow extends JobList {
   lastMs = 0;
   private ahead: MinHeap<QueuedJob> | null = null;
 
-  constructor(tenant: Tenant, meter: Meter, asked: number, group: Group) {
+  constructor(tenant: Tenant, meter: Meter, asked: number, group: Group, flows: Flows) {
     super();
+    this.slot = flows.enterOf(this, tenant.slot);
     this.tenant = tenant;
     this.meter = meter;
+    this.meterSlot = meter.slot;
     this.asked = asked;
     this.group = group;
   }

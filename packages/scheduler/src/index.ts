@@ -4,6 +4,7 @@ export { CLASSES, CLASS_PRICES, CLASS_WEIGHTS, AGE_MS, LOWEST as LOWEST_RANK } f
 export * from './explain.js';
 export * from './fair.js';
 export * from './heap.js';
+export { IDLE_LIMITS, type IdleLimits } from './idle.js';
 export type { PauseCause } from './lane.js';
 export * from './placement.js';
 export * from './policy.js';

@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { IndexedHeap, type HeapItem } from './indexed-heap.js';
+import { IndexedHeap, type Numbered } from './indexed-heap.js';
+import { Roll } from './roll.js';
 
-interface Item extends HeapItem {
+interface Item extends Numbered {
   readonly name: number;
 }
 
@@ -15,8 +16,12 @@ it('has the smallest on top, whatever is put in, moved and taken out', () => {
   });
   fc.assert(
     fc.property(fc.array(call, { maxLength: 300, size: 'max' }), (calls) => {
-      const heap = new IndexedHeap<Item>();
-      const items = Array.from({ length: 41 }, (_, name): Item => ({ name, heapAt: -1 }));
+      const roll = new Roll<Item>();
+      const heap = new IndexedHeap<Item>(roll);
+      const items = Array.from({ length: 41 }, (_, name): Item => ({ name, slot: name }));
+      // The numbers of some that left are given again.
+      for (let n = 0; n < 80; n += 1) if (n % 2 === 0) roll.leave(roll.enter(items[0] as Item));
+      for (const item of items) expect(roll.enter(item)).toBe(item.slot);
       const model = new Map<number, readonly [number, number]>();
       for (const [at, { name, first, second, remove }] of calls.entries()) {
         const item = items[name] as Item;
@@ -31,7 +36,7 @@ it('has the smallest on top, whatever is put in, moved and taken out', () => {
         expect([heap.top?.name, heap.topFirst, heap.topSecond]).toEqual(
           smallest === undefined ? [undefined, Infinity, Infinity] : [smallest[0], ...smallest[1]],
         );
-        expect(item.heapAt >= 0).toBe(!remove);
+        expect(heap.has(item)).toBe(!remove);
       }
       const names: number[] = [];
       for (let top = heap.top; top !== undefined; top = heap.top) {

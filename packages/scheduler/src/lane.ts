@@ -7,19 +7,31 @@
  * L3  Each node stands with the keys of the first node below it: the account of a tenant and the turn of its job.
  */
 import type { ToolName } from '@zerofleet/model';
-import type { Flow } from './flow.js';
+import { Accounts } from './accounts.js';
+import { Flows, type Flow } from './flow.js';
 import { IndexedHeap } from './indexed-heap.js';
-import { Runtimes } from './meter.js';
+import { Meter, Meters } from './meter.js';
 import { Pace } from './pace.js';
 import type { Need } from './placement.js';
+import { Roll } from './roll.js';
 import type { Shape, Supplies, Supply } from './supply.js';
 
 /** Why something was stopped from outside. */
 export type PauseCause = 'paused' | 'rollout';
 
+/** The numbers of all that stands in heaps. */
+export class Rolls {
+  readonly shelves = new Roll<Shelf>();
+  readonly groups = new Roll<Group>();
+  readonly flows = new Flows();
+  readonly accounts = new Accounts();
+  readonly meters = new Meters();
+}
+
 export class Tool {
   readonly name: ToolName;
-  readonly runtimes = new Runtimes();
+  /** Of all tenants. */
+  readonly all: Meter;
   private readonly lanes = new Map<Supply, Lane>();
   private lastNeed: Need | null = null;
   private lastLane: Lane | null = null;
@@ -29,8 +41,9 @@ export class Tool {
   /** Groups that were taken from their shelves because the tool stands still. */
   readonly waiting: Group[] = [];
 
-  constructor(name: ToolName) {
+  constructor(name: ToolName, meters: Meters) {
     this.name = name;
+    this.all = new Meter(this, meters);
   }
 
   get isOpen(): boolean {
@@ -69,16 +82,18 @@ export class Lane {
 
 /** A lane in one class. */
 export class Group {
-  heapAt = -1;
+  readonly slot: number;
   readonly rank: number;
   readonly lane: Lane;
-  readonly flows = new IndexedHeap<Flow>();
+  readonly flows: IndexedHeap<Flow>;
   readonly pace = new Pace();
   private readonly shelf: Shelf;
   /** Stands among the waiting of its tool. */
   private stopped = false;
 
-  constructor(rank: number, lane: Lane, shelf: Shelf) {
+  constructor(rank: number, lane: Lane, shelf: Shelf, rolls: Rolls) {
+    this.slot = rolls.groups.enter(this);
+    this.flows = new IndexedHeap(rolls.flows);
     this.rank = rank;
     this.lane = lane;
     this.shelf = shelf;
@@ -90,9 +105,22 @@ export class Group {
     this.lift();
   }
 
+  /** The flow's tenant has another account: moves the flow to where that belongs, if it is in line. */
+  rekey(flow: Flow): void {
+    if (!this.flows.has(flow)) return;
+    this.flows.rekey(flow, flow.tenant.tag);
+    this.lift();
+  }
+
   remove(flow: Flow): void {
-    if (flow.heapAt < 0) return;
+    if (!this.flows.has(flow)) return;
     this.flows.remove(flow);
+    this.lift();
+  }
+
+  /** The tenant of the first flow has been charged meanwhile: moves it to where its account belongs. */
+  delayFirst(tag: number): void {
+    this.flows.delayTop(tag);
     this.lift();
   }
 
@@ -121,14 +149,16 @@ export class Group {
 
 /** All that needs room of one shape in one class. */
 export class Shelf {
-  heapAt = -1;
+  readonly slot: number;
   readonly shape: Shape;
-  readonly groups = new IndexedHeap<Group>();
+  readonly groups: IndexedHeap<Group>;
   private readonly shelves: IndexedHeap<Shelf>;
   /** Stands among the waiting of its shape. */
   private stopped = false;
 
-  constructor(shape: Shape, shelves: IndexedHeap<Shelf>) {
+  constructor(shape: Shape, shelves: IndexedHeap<Shelf>, rolls: Rolls) {
+    this.slot = rolls.shelves.enter(this);
+    this.groups = new IndexedHeap(rolls.groups);
     this.shape = shape;
     this.shelves = shelves;
   }

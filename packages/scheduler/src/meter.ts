@@ -3,6 +3,7 @@
  * What a tenant has not shown yet is guessed from all tenants of the tool.
  */
 import type { Tool } from './lane.js';
+import { Roll, widened } from './roll.js';
 
 /** Weight of the newest runtime. */
 const NEWEST = 0.2;
@@ -11,55 +12,81 @@ export const ESTIMATE_MS_DEFAULT = 1_000;
 /** Nothing is for free: even a job that takes no time at all moves its tenant on. */
 export const ESTIMATE_MS_MIN = 0.1;
 
-/** Two means; NaN while unknown. */
-export class Runtimes {
-  private warmMs = NaN;
-  private coldMs = NaN;
-  /** How the last one started. */
-  startedWarm = true;
+/** A row of numbers: the mean of cold starts and of warm ones, NaN while unknown; how the last one started; how many run. */
+const COLD = 0;
+const WARM = 1;
+const STARTED = 2;
+const RUNNING = 3;
+const ROW = 4;
 
-  /** The mean, ms; NaN when unknown. */
-  mean(warm: boolean): number {
-    return warm ? this.warmMs : this.coldMs;
-  }
+/** The rows of all tenants' tools, side by side, and those of the tools. */
+export class Meters extends Roll<Meter> {
+  private rows = new Float64Array(0);
 
-  learn(warm: boolean, ranMs: number): void {
-    this.startedWarm = warm;
-    const known = this.mean(warm);
-    const mean = Number.isNaN(known) ? ranMs : known + NEWEST * (ranMs - known);
-    if (warm) this.warmMs = mean;
-    else this.coldMs = mean;
-  }
-}
-
-/** A tenant's use of one tool. */
-export class Meter extends Runtimes {
-  readonly tool: Tool;
-  /** Jobs of the tenant and tool that run. */
-  running = 0;
-
-  constructor(tool: Tool) {
-    super();
-    this.tool = tool;
+  override enter(meter: Meter): number {
+    const slot = super.enter(meter);
+    this.rows = widened(this.rows, ROW * slot + ROW - 1);
+    this.rows.fill(NaN, ROW * slot, ROW * slot + STARTED);
+    this.rows[ROW * slot + STARTED] = WARM;
+    this.rows[ROW * slot + RUNNING] = 0;
+    return slot;
   }
 
   /** What the next job is taken to cost, ms of runtime: by its like, else by what is known of the tool's other starts. */
-  estimateMs(warm: boolean): number {
-    const all = this.tool.runtimes;
-    const like = either(this.mean(warm), all.mean(warm));
-    const known = Number.isNaN(like) ? either(this.mean(!warm), all.mean(!warm)) : like;
-    return Math.max(either(known, ESTIMATE_MS_DEFAULT), ESTIMATE_MS_MIN);
+  estimateMs(slot: number, all: number, warm: boolean): number {
+    const like = warm ? WARM : COLD;
+    let ms = this.mean(slot, all, like);
+    if (Number.isNaN(ms)) ms = this.mean(slot, all, WARM - like);
+    return Number.isNaN(ms) ? ESTIMATE_MS_DEFAULT : Math.max(ms, ESTIMATE_MS_MIN);
+  }
+
+  /** What jobs take, however they start, ms. */
+  usualMs(slot: number, all: number): number {
+    return this.estimateMs(slot, all, this.rows[ROW * slot + STARTED] === WARM);
+  }
+
+  learn(slot: number, warm: boolean, ranMs: number): void {
+    const { rows } = this;
+    const like = warm ? WARM : COLD;
+    const at = ROW * slot + like;
+    const known = rows[at] as number;
+    rows[at] = Number.isNaN(known) ? ranMs : known + NEWEST * (ranMs - known);
+    rows[ROW * slot + STARTED] = like;
+  }
+
+  running(slot: number): number {
+    return this.rows[ROW * slot + RUNNING] as number;
+  }
+
+  count(slot: number, jobs: number): void {
+    (this.rows[ROW * slot + RUNNING] as number) += jobs;
+  }
+
+  private mean(slot: number, all: number, like: number): number {
+    const own = this.rows[ROW * slot + like] as number;
+    return Number.isNaN(own) ? (this.rows[ROW * all + like] as number) : own;
+  }
+}
+
+/** A tenant's use of one tool, or that of all tenants. */
+export class Meter {
+  readonly slot: number;
+  readonly tool: Tool;
+  private readonly meters: Meters;
+
+  constructor(tool: Tool, meters: Meters) {
+    this.tool = tool;
+    this.meters = meters;
+    this.slot = meters.enter(this);
+  }
+
+  /** Jobs of the tenant and tool that run. */
+  get running(): number {
+    return this.meters.running(this.slot);
   }
 
   /** What its jobs take, however they start, ms. */
   get usualMs(): number {
-    return this.estimateMs(this.startedWarm);
-  }
-
-  override learn(warm: boolean, ranMs: number): void {
-    super.learn(warm, ranMs);
-    this.tool.runtimes.learn(warm, ranMs);
+    return this.meters.usualMs(this.slot, this.tool.all.slot);
   }
 }
-
-const either = (mean: number, instead: number): number => (Number.isNaN(mean) ? instead : mean);

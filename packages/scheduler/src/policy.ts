@@ -29,6 +29,17 @@ export const DEFAULT_POLICY: TenantPolicy = {
   storedBytesMax: Infinity,
 };
 
+/** Whether it says nothing else than what holds for a tenant of which nothing was said. */
+export const isDefault = (policy: TenantPolicy): boolean =>
+  policy === DEFAULT_POLICY ||
+  (policy.weight === DEFAULT_POLICY.weight &&
+    policy.ceiling === DEFAULT_POLICY.ceiling &&
+    policy.runningMax === Infinity &&
+    policy.runningMaxByTool.size === 0 &&
+    policy.rate === null &&
+    policy.computeMsPerDay === Infinity &&
+    policy.storedBytesMax === Infinity);
+
 /** Bounds of a weight. */
 export const WEIGHT_MIN = 0.001;
 export const WEIGHT_MAX = 1_000;

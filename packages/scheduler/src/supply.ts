@@ -9,6 +9,7 @@
  */
 import { fits, type ExecutionMode, type Room, type WorkerId } from '@zerofleet/model';
 import { IndexedHeap } from './indexed-heap.js';
+import { Roll } from './roll.js';
 import type { Shelf } from './lane.js';
 import type { Host, Need } from './placement.js';
 
@@ -37,13 +38,14 @@ export interface Supply {
 
 /** A host's place in one heap. `warm`: containers of the key, in a supply's heap. */
 class Place {
-  heapAt = -1;
+  readonly slot: number;
   readonly entry: Entry;
   warm = 0;
   able = false;
 
-  constructor(entry: Entry) {
+  constructor(entry: Entry, roll: Roll<Place>) {
     this.entry = entry;
+    this.slot = roll.enter(this);
   }
 }
 
@@ -68,6 +70,7 @@ export class Supplies {
   private readonly entries = new Map<WorkerId, Entry>();
   private readonly shapes: Shape[] = [];
   private readonly supplies: Supply[] = [];
+  private readonly roll = new Roll<Place>();
   private readonly byName = new Map<string, Supply>();
 
   /** The supply of what a job needs; one object for equal needs. */
@@ -80,7 +83,7 @@ export class Supplies {
       index: this.supplies.length,
       shape: this.shapeOf(mode, room),
       poolKey,
-      stock: new IndexedHeap(),
+      stock: new IndexedHeap(this.roll),
     };
     this.supplies.push(supply);
     this.byName.set(name, supply);
@@ -110,10 +113,13 @@ export class Supplies {
       if (place === undefined) continue;
       if (place.able) shape.able -= 1;
       shape.hosts.remove(place);
+      this.roll.leave(place.slot);
     }
     for (const supply of this.supplies) {
       const place = entry.stocks[supply.index];
-      if (place !== undefined) supply.stock.remove(place);
+      if (place === undefined) continue;
+      supply.stock.remove(place);
+      this.roll.leave(place.slot);
     }
   }
 
@@ -159,7 +165,7 @@ export class Supplies {
       index: this.shapes.length,
       mode,
       room: { cpuMilli, memoryMiB },
-      hosts: new IndexedHeap(),
+      hosts: new IndexedHeap(this.roll),
       able: 0,
       waiting: [],
     };
@@ -169,7 +175,7 @@ export class Supplies {
   }
 
   private offer(entry: Entry, shape: Shape): void {
-    const place = (entry.places[shape.index] ??= new Place(entry));
+    const place = (entry.places[shape.index] ??= new Place(entry, this.roll));
     const able = fits(shape.room, entry.room);
     if (able !== place.able) {
       place.able = able;
@@ -183,7 +189,7 @@ export class Supplies {
   private stockUp(entry: Entry, supply: Supply): void {
     const warm = entry.warm.get(supply.poolKey) ?? 0;
     if (warm === 0 && entry.stocks[supply.index] === undefined) return;
-    const place = (entry.stocks[supply.index] ??= new Place(entry));
+    const place = (entry.stocks[supply.index] ??= new Place(entry, this.roll));
     place.warm = warm;
     if (warm > 0 && hasRoomFor(entry, supply.shape.room))
       supply.stock.set(place, -entry.cpuMilli, -entry.memoryMiB);

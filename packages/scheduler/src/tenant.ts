@@ -11,11 +11,12 @@
  * T4  So are stored bytes, by what the outcome may store at most: no start takes stored + reserved beyond the quota.
  */
 import type { TenantId } from '@zerofleet/model';
+import type { Accounts } from './accounts.js';
 import { rankOf } from './classes.js';
 import type { Block, Flow } from './flow.js';
 import type { PauseCause, Tool } from './lane.js';
-import { Meter } from './meter.js';
-import { DEFAULT_POLICY, type TenantPolicy } from './policy.js';
+import { Meter, type Meters } from './meter.js';
+import { DEFAULT_POLICY, isDefault, type TenantPolicy } from './policy.js';
 import type { QueuedJob } from './queued-job.js';
 import { RateBucket } from './rate-bucket.js';
 import { Session } from './session.js';
@@ -28,8 +29,9 @@ export const DAY_MS = 86_400_000;
 export class Tenant {
   readonly id: TenantId;
   policy: TenantPolicy = DEFAULT_POLICY;
-  tag = 0;
-  credit = 0;
+  /** The number of its account. */
+  readonly slot: number;
+  private readonly accounts: Accounts;
   /** Jobs in flows. */
   waiting = 0;
   /** Those of them in the lowest class. */
@@ -43,14 +45,45 @@ export class Tenant {
   timerAtMs = Infinity;
   reservedMs = 0;
   reservedBytes = 0;
+  /** Stands among the idle ones, and before which of them. */
+  isInLine = false;
+  nextIdle: Tenant | null = null;
   private storedNow = 0;
   private usedMs = 0;
   private day = 0;
-  private readonly meters: Meter[] = [];
+  /** Of the tools that it used. */
+  readonly meters: Meter[] = [];
   private sessions: Map<string, Session> | null = null;
 
-  constructor(id: TenantId) {
+  constructor(id: TenantId, accounts: Accounts) {
     this.id = id;
+    this.accounts = accounts;
+    this.slot = accounts.enter(this);
+  }
+
+  /** Nothing of it is here, and nothing said of it (Z1 in idle.ts). */
+  get isIdle(): boolean {
+    return (
+      this.waiting === 0 &&
+      this.running === 0 &&
+      (this.sessions === null || this.sessions.size === 0) &&
+      this.storedNow === 0 &&
+      this.pausedBy === null &&
+      isDefault(this.policy)
+    );
+  }
+
+  /** Whether a newcomer's account would stand where its own will when it comes back. */
+  isForgettable(virtualMs: number): boolean {
+    return this.tag <= virtualMs - HAIR_MS && this.timerAtMs === Infinity;
+  }
+
+  get tag(): number {
+    return this.accounts.tag(this.slot);
+  }
+
+  get credit(): number {
+    return this.accounts.credit(this.slot);
   }
 
   setPolicy(policy: TenantPolicy, nowMs: number): void {
@@ -66,9 +99,9 @@ export class Tenant {
     return Math.max(asked, rankOf(this.policy.ceiling));
   }
 
-  meterOf(tool: Tool): Meter {
+  meterOf(tool: Tool, all: Meters): Meter {
     for (const meter of this.meters) if (meter.tool === tool) return meter;
-    const meter = new Meter(tool);
+    const meter = new Meter(tool, all);
     this.meters.push(meter);
     return meter;
   }
@@ -142,31 +175,33 @@ export class Tenant {
 
   /** Moves the account on by `cost` virtual ms (T1, T2). */
   charge(cost: number, virtualMs: number): void {
-    const paid = Math.min(this.credit, cost);
-    this.credit -= paid;
-    // Never back, not by a rounding: what stands in heaps by an older tag must not stand behind it.
-    this.tag = Math.max(this.tag, virtualMs) + (cost - paid);
+    const { tag, credit } = this;
+    const paid = Math.min(credit, cost);
+    this.put(Math.max(tag, virtualMs) + (cost - paid), credit - paid);
   }
 
   /** Moves the account on by what a job cost beyond its charge. */
   owe(amount: number): void {
-    const paid = Math.min(this.credit, amount);
-    this.credit -= paid;
-    this.tag += amount - paid;
+    const { tag, credit } = this;
+    const paid = Math.min(credit, amount);
+    this.put(tag + (amount - paid), credit - paid);
   }
 
   /** Gives back `amount` of the `charge` of one job, virtual ms; true when the tag moved (T2). */
   refund(amount: number, charge: number, virtualMs: number): boolean {
-    const room = Math.max(0, this.tag - virtualMs);
-    const moved = Math.min(amount, room);
-    this.tag -= moved;
-    if (this.waiting > 0) this.credit = Math.min(this.credit + amount - moved, charge);
+    const { tag, credit } = this;
+    const moved = Math.min(amount, Math.max(0, tag - virtualMs));
+    this.put(tag - moved, this.waiting > 0 ? Math.min(credit + amount - moved, charge) : credit);
     return moved > 0;
   }
 
   /** Work came after there was none (T1, T2): a hair before those whose turn it is, who have had some. */
   wake(virtualMs: number): void {
-    this.credit = 0;
-    this.tag = Math.max(this.tag, virtualMs - HAIR_MS);
+    this.put(Math.max(this.tag, virtualMs - HAIR_MS), 0);
+  }
+
+  private put(tag: number, credit: number): void {
+    this.accounts.setTag(this.slot, tag);
+    this.accounts.setCredit(this.slot, credit);
   }
 }

@@ -193,7 +193,7 @@ describe('what operators set', () => {
 
   it('and that schedule ran every minute once, over all of this and the death of a leader', async () => {
     const leader = await eventually('a leader', () => lab.leader());
-    await lab.coordinators[leader]?.part.kill('SIGKILL');
+    lab.coordinators[leader]?.part.kill('SIGKILL');
     const first = (Math.floor(scheduledAtMs / MINUTE_MS) + 1) * MINUTE_MS;
     const runs = await eventually(
       'the run after the next full minute',

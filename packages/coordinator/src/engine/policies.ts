@@ -7,7 +7,7 @@
  */
 import type { QuotaChanges, Quotas, TenantId, ToolName } from '@zerofleet/model';
 import type { PauseRecord } from '@zerofleet/protocol';
-import { DEFAULT_POLICY, type FairScheduler, type TenantPolicy } from '@zerofleet/scheduler';
+import { DEFAULT_POLICY, isDefault, type FairScheduler, type TenantPolicy } from '@zerofleet/scheduler';
 import type { ControlChange, Controls } from '../controls/controls.js';
 import type { JobRecord } from './job-record.js';
 import type { UsageBook } from './usage-book.js';
@@ -107,9 +107,3 @@ export const policyOf = (quotas: Quotas): TenantPolicy => {
   };
   return isDefault(policy) ? DEFAULT_POLICY : policy;
 };
-
-const isDefault = (policy: TenantPolicy): boolean =>
-  policy.runningMaxByTool.size === 0 &&
-  (Object.keys(DEFAULT_POLICY) as (keyof TenantPolicy)[]).every(
-    (name) => name === 'runningMaxByTool' || policy[name] === DEFAULT_POLICY[name],
-  );
