@@ -1,6 +1,6 @@
 /** What tenants of the simulation submit. */
 import { Catalog } from '@zerofleet/coordinator';
-import type { RetryCause, TenantId, ToolDefinition, ToolName } from '@zerofleet/model';
+import type { PriorityClass, RetryCause, TenantId, ToolDefinition, ToolName } from '@zerofleet/model';
 import type { Submit } from '@zerofleet/protocol';
 import type { Prng } from '@zerofleet/testkit';
 
@@ -41,7 +41,10 @@ const drawArguments = (prng: Prng): { readonly text: string } => {
   return { text: prng.uuid().repeat(isBig ? 500 : prng.between(1, 10)) };
 };
 
-/** An order drawn by the seed: most jobs are due now, some later, a few far ahead; some have a deadline, retries, a key, a big payload. */
+/**
+ * An order drawn by the seed: most jobs are due now, some later, a few far ahead; some have a class, a session, a
+ * deadline, retries, a key, a big payload.
+ */
 export const drawOrder = (prng: Prng): Order => {
   const due = prng.between(1, 10);
   const delayMs = due > 4 ? 0 : due > 2 ? prng.between(1, 4_000) : prng.between(6_000, 25_000);
@@ -53,6 +56,8 @@ export const drawOrder = (prng: Prng): Order => {
       tool: TOOL.name,
       arguments: { text: prng.uuid().repeat(isBig ? 500 : prng.between(1, 10)) },
       maxAttempts: prng.pick([1, 2, 3, 5]),
+      ...(prng.chance(1, 5) ? { session: prng.pick(['desk', 'shell']) } : {}),
+      ...(prng.chance(1, 3) ? { class: prng.pick<PriorityClass>(['interactive', 'high', 'batch']) } : {}),
       ...(delayMs > 0 ? { delayMs } : {}),
       ...(prng.chance(1, 8) ? { deadlineMs: delayMs + prng.between(50, 5_000) } : {}),
       ...(prng.chance(1, 2) ? { retry: { on, baseMs: 500, capMs: 4_000 } } : {}),

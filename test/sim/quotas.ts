@@ -12,7 +12,7 @@ import { CONTROL_DELAY_MS } from '@zerofleet/testkit';
 import { TENANTS, TOOL } from './jobs.js';
 import type { World } from './world.js';
 
-const [FIRST, SECOND] = TENANTS as [TenantId, TenantId];
+const [FIRST, SECOND, THIRD] = TENANTS as [TenantId, TenantId, TenantId];
 const QUEUED_MAX = 12;
 const RUNNING_MAX = 3;
 const SUBMITS_PER_S = 2;
@@ -40,6 +40,8 @@ export class SimQuotas {
     string,
     { readonly job: StoredJob; state: 'queued' | 'running' | 'finished' }
   >();
+  /** Jobs that run, by tenant and session. */
+  private readonly sessions = new Map<string, Set<string>>();
   private readonly paused = new Map<string, { readonly target: PauseTarget; readonly sinceMs: number }>();
   private over = false;
 
@@ -49,6 +51,7 @@ export class SimQuotas {
       world.settings.set(controlKeys.tenant(tenant), { v, tenant, quotas, createdAtMs: 0, by });
     set(FIRST, { queuedMax: QUEUED_MAX, runningMax: RUNNING_MAX });
     set(SECOND, { submitRate: { perSecond: SUBMITS_PER_S, burst: 5 }, storedBytesMax: STORED_MAX });
+    set(THIRD, { ceiling: 'high', sessionsMax: 1 });
     this.plan();
   }
 
@@ -78,6 +81,7 @@ export class SimQuotas {
       sums.outcomeBytes += OUTCOME_HEAD_BYTES + result + (report?.output.bytes ?? 0);
     }
     if (seen.state !== 'finished') sums[seen.state] += 1;
+    this.checkSession(seen.job, seen.state === 'running');
     if (event.kind === 'started') this.checkPause(seen.job);
     this.check(tenant, sums);
   }
@@ -89,11 +93,35 @@ export class SimQuotas {
       this.world.auditor.fail(
         `I6: ${job.id} of ${tenant} was accepted, and ${sums.queued} of ${QUEUED_MAX} waited`,
       );
+    if (tenant === THIRD && job.template.class === 'interactive')
+      this.world.auditor.fail(`I6: ${job.id} of ${tenant} is above its highest class`);
     this.jobs.set(job.id, { job, state: 'queued' });
+    this.checkSessions(job);
     sums.queued += 1;
     sums.accepted += 1;
     sums.payloadBytes += bytesOf(job);
     this.check(tenant, sums);
+  }
+
+  /** Jobs of one session run one at a time. */
+  private checkSession({ id, template, extras }: StoredJob, runs: boolean): void {
+    if (extras?.session === undefined) return;
+    const name = `${template.tenant} ${extras.session}`;
+    const running = this.sessions.get(name) ?? new Set();
+    this.sessions.set(name, running);
+    if (runs) running.add(id);
+    else running.delete(id);
+    if (running.size > 1) this.world.auditor.fail(`two jobs of session ${name} run at once`);
+  }
+
+  /** A tenant has no more sessions open than it may. */
+  private checkSessions({ id, template }: StoredJob): void {
+    if (template.tenant !== THIRD) return;
+    const open = new Set<string>();
+    for (const { job, state } of this.jobs.values())
+      if (state !== 'finished' && job.template.tenant === THIRD && job.extras?.session !== undefined)
+        open.add(job.extras.session);
+    if (open.size > 1) this.world.auditor.fail(`I6: ${id} opens a session of ${THIRD} beyond its quota`);
   }
 
   /** Buckets begin empty with a reign, so no more than the rate gives since the beginning was ever accepted. */

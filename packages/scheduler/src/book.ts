@@ -141,10 +141,17 @@ export class Book {
     if (session.turn === null) tenant.forgetSession(name);
   }
 
-  /** The turn of the job's session is this job's, whoever had it. */
+  /** The turn of the job's session is this job's; one that had it and waits, waits behind it again. */
   giveTurn(job: QueuedJob): void {
     const session = this.sessionOf(job);
-    if (session !== undefined) session.turn = job;
+    const before = session?.turn ?? null;
+    if (session === undefined || before === job) return;
+    session.turn = job;
+    if (before === null || before.flow === null) return;
+    this.withdraw(before);
+    this.waiting += 1;
+    before.standing = 'held';
+    session.line.unshift(before);
   }
 
   /** Something that may have blocked a tenant is over: its flows are looked at again. */

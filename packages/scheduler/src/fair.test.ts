@@ -327,6 +327,19 @@ describe('placement', () => {
   });
 });
 
+describe('a session of which another leader started a later job first', () => {
+  it('keeps the one that had the turn here waiting until that has ended', () => {
+    const scheduler = fresh(hostOf(10));
+    const [waits, runs] = put(scheduler, 2, { tenant: 'a', session: 's' }) as [TestJob, TestJob];
+    scheduler.adopt(runs, 0);
+    expect(scheduler.next(0).kind).toBe('wait');
+    expect(scheduler.why(waits, 0)?.reason).toBe('session');
+    scheduler.ended(runs, 5, 5);
+    expect(ran(scheduler.next(5)).id).toBe(waits.id);
+    expect(scheduler.next(5).kind).toBe('empty');
+  });
+});
+
 describe('reasons', () => {
   it('name quotas and rates, and tell when a rate lets a job through', () => {
     const scheduler = fresh(hostOf(10));
