@@ -71,6 +71,8 @@ class Pair {
   readonly away: TestJob[] = [];
   nowMs = 0;
   starts = 0;
+  /** Of them at their session's host. */
+  homes = 0;
   private serial = 0;
 
   constructor() {
@@ -103,9 +105,13 @@ class Pair {
     if (turn.kind === 'wait') this.expectNothingMayRun();
     if (turn.kind !== 'run') return;
     const host = this.naive.hosts.get(turn.worker) as FleetHost;
-    expect(this.naive.quality(turn.job, host)).toBe(wanted.quality);
+    expect(turn.home).toBe(wanted.home);
+    if (turn.home) this.homes += 1;
+    if (turn.home) expect(turn.worker).toBe(wanted.worker);
+    else expect(this.naive.quality(turn.job, host)).toBe(wanted.quality);
     this.starts += 1;
-    this.take(host, turn.job, turn.warm);
+    this.take(host, turn.job, turn.warm && !turn.home);
+    this.naive.ranOn(turn.job, turn.worker);
   }
 
   end(n: number, again: boolean): void {
@@ -217,6 +223,7 @@ const act = (pair: Pair, what: Action, n: number): void => {
 
 it('starts the same jobs in the same order as one that looks at everything', () => {
   let starts = 0;
+  let homes = 0;
   fc.assert(
     fc.property(fc.array(fc.tuple(WHAT, ITS), { minLength: 100, maxLength: 300, size: 'max' }), (calls) => {
       const pair = new Pair();
@@ -225,9 +232,11 @@ it('starts the same jobs in the same order as one that looks at everything', () 
         expect(pair.fair.size).toBe(pair.naive.waiting.length);
       }
       starts += pair.starts;
+      homes += pair.homes;
     }),
     { numRuns: 200, endOnFailure: true },
   );
   // The property must have had something to look at.
   expect(starts).toBeGreaterThan(2_000);
+  expect(homes).toBeGreaterThan(100);
 }, 120_000);

@@ -309,6 +309,39 @@ describe('placement', () => {
     expect(scheduler.next(0)).toMatchObject({ kind: 'run', worker: 'small', warm: false });
   });
 
+  it('prefers the host of the session, between its jobs too, and waits for no host that is full', () => {
+    const hosts = ['a', 'b', 'c'].map((name, n) =>
+      hostOf(8 - n, { name, warm: new Map(name === 'a' ? [['k', 5]] : []) }),
+    );
+    const scheduler = fresh(...hosts);
+    const next = (form: JobForm): { worker: string; warm: boolean; home: boolean } => {
+      const [each] = put(scheduler, 1, form) as [TestJob];
+      const turn = scheduler.next(0);
+      if (turn.kind !== 'run' || turn.job !== each) throw new Error('another ran');
+      scheduler.ended(each, 0, 1);
+      return { worker: turn.worker, warm: turn.warm, home: turn.home };
+    };
+    scheduler.setHost(hostOf(0, { name: 'a' }));
+    scheduler.setHost(hostOf(0, { name: 'b' }));
+    expect(next({ tenant: 't', session: 's' })).toEqual({ worker: 'c', warm: false, home: false });
+    for (const host of hosts) scheduler.setHost(host);
+    expect(next({ tenant: 't', session: 's' })).toEqual({ worker: 'c', warm: true, home: true });
+    expect(next({ tenant: 'u', session: 's' })).toEqual({ worker: 'a', warm: true, home: false });
+    expect(next({ tenant: 't' })).toMatchObject({ worker: 'a', home: false });
+    scheduler.setHost(hostOf(0, { name: 'c' }));
+    expect(next({ tenant: 't', session: 's' })).toEqual({ worker: 'a', warm: true, home: false });
+    scheduler.removeHost(hostOf(1, { name: 'a' }).worker);
+    expect(next({ tenant: 't', session: 's' })).toMatchObject({ worker: 'b', home: false });
+  });
+
+  it('knows the host of a session whose job another leader started', () => {
+    const scheduler = fresh(hostOf(2, { name: 'a' }), hostOf(4, { name: 'b' }));
+    const [first, second] = put(scheduler, 2, { tenant: 't', session: 's' }) as [TestJob, TestJob];
+    scheduler.adopt(first, 0, true, hostOf(1, { name: 'a' }).worker);
+    scheduler.ended(first, 1, 1);
+    expect(scheduler.next(1)).toMatchObject({ job: second, worker: 'a', home: true });
+  });
+
   it('passes by what finds no room, and tells it from what never will', () => {
     const scheduler = fresh(hostOf(2));
     const wide = { ...NEED, room: { cpuMilli: 2_000, memoryMiB: 256 } };

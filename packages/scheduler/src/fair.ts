@@ -30,14 +30,25 @@ import { Rolls, type PauseCause } from './lane.js';
 import { Leases, type Lease } from './lease.js';
 import { checkPolicy, type TenantPolicy } from './policy.js';
 import type { QueuedJob } from './queued-job.js';
+import { SessionHosts } from './session-hosts.js';
 import { Supplies, type FleetHost } from './supply.js';
 import { Timers } from './timers.js';
 
+/**
+ * A job that starts. `home`: where its session ran last, so that no other warm container is taken. `warm`: in a container
+ * that is there already.
+ */
+export interface Start<J extends QueuedJob> {
+  readonly kind: 'run';
+  readonly job: J;
+  readonly worker: WorkerId;
+  readonly warm: boolean;
+  readonly home: boolean;
+}
+
 /** What is next. `wait`: nothing may run before something changes, or before `untilMs`. */
 export type Turn<J extends QueuedJob> =
-  | { readonly kind: 'run'; readonly job: J; readonly worker: WorkerId; readonly warm: boolean }
-  | { readonly kind: 'wait'; readonly untilMs: number | null }
-  | { readonly kind: 'empty' };
+  Start<J> | { readonly kind: 'wait'; readonly untilMs: number | null } | { readonly kind: 'empty' };
 
 /** What can be paused. */
 export type Target =
@@ -59,6 +70,7 @@ export class FairScheduler<J extends QueuedJob = QueuedJob> {
   );
   private readonly book: Book;
   private readonly leases = new Leases();
+  private readonly homes = new SessionHosts();
   /** The first flow of each class, by rank: kept for the next decision's use, so that it makes no garbage. */
   private readonly heads: (Flow | null)[] = CLASSES.map(() => null);
   private pausedBy: PauseCause | null = null;
@@ -119,21 +131,23 @@ export class FairScheduler<J extends QueuedJob = QueuedJob> {
     const flow = this.pausedBy === null ? this.choose(nowMs) : null;
     const job = flow?.head;
     if (flow && job) {
-      const spot = this.supplies.take(flow.group.lane.supply);
+      const spot = this.supplies.take(flow.group.lane.supply, this.homes.of(job));
       if (spot === undefined) throw new Error('a shape was said to have room and has none');
       flow.group.pace.started(Math.max(flow.tenant.tag, this.arbiter.virtualMs), nowMs);
       beat(flow, sinceMs);
       this.start(job, flow, spot.warm, this.arbiter.title === 'floor' ? FLOOR_PRICE : 1, nowMs);
-      return { kind: 'run', job: job as J, worker: spot.worker, warm: spot.warm };
+      this.homes.ran(job, spot.worker);
+      return { kind: 'run', job: job as J, worker: spot.worker, warm: spot.warm, home: spot.home };
     }
     if (this.book.waiting === 0) return { kind: 'empty' };
     const { nextAtMs } = this.timers;
     return { kind: 'wait', untilMs: nextAtMs === Infinity ? null : nextAtMs };
   }
 
-  /** A job runs that was not handed out here: another leader started it. `warm`: as far as known. */
-  adopt(job: J, nowMs: number, warm = true): void {
+  /** A job runs that was not handed out here: another leader started it. `warm` and `worker`: as far as known. */
+  adopt(job: J, nowMs: number, warm = true, worker?: WorkerId): void {
     if (job.standing === 'running') return;
+    if (worker !== undefined) this.homes.ran(job, worker);
     if (job.flow === null) {
       this.book.withdraw(job);
       this.returns -= 1;

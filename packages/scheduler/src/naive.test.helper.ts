@@ -40,6 +40,9 @@ export interface NaiveTurn {
   readonly kind: 'run' | 'wait' | 'empty';
   readonly job?: TestJob;
   readonly quality?: string;
+  /** At the host of its session. */
+  readonly home?: boolean;
+  readonly worker?: string;
 }
 
 export class NaiveScheduler {
@@ -50,6 +53,7 @@ export class NaiveScheduler {
   readonly toolMax = new Map<string, number>();
   private readonly accounts = new Map<string, Account>();
   private readonly turns = new Map<string, TestJob>();
+  private readonly homes = new Map<string, string>();
   private readonly means = new Map<string, number>();
   private readonly classTags = CLASSES.map(() => 0);
   private virtualMs = 0;
@@ -169,7 +173,21 @@ export class NaiveScheduler {
     const { cpuMilli, memoryMiB } = host.free;
     if (host.mode !== mode || cpuMilli < room.cpuMilli || memoryMiB < room.memoryMiB) return undefined;
     const cold = (host.warm.get(poolKey) ?? 0) === 0;
-    return [Number(cold), 1e9 - cpuMilli, 1e9 - memoryMiB].map((n) => String(n).padStart(12, '0')).join(' ');
+    const away = this.isHome(job, host) ? 0 : 1;
+    return [away, away * Number(cold), 1e9 - cpuMilli, 1e9 - memoryMiB]
+      .map((n) => String(n).padStart(12, '0'))
+      .join(' ');
+  }
+
+  /** Among hosts that are as good as each other the other one decides. */
+  ranOn(job: TestJob, worker: string): void {
+    const session = sessionOf(job);
+    if (session !== undefined) this.homes.set(session, worker);
+  }
+
+  private isHome(job: TestJob, { worker }: FleetHost): boolean {
+    const session = sessionOf(job);
+    return session !== undefined && this.homes.get(session) === worker;
   }
 
   private head(rank: number, nowMs: number): Waiting | undefined {
@@ -230,7 +248,9 @@ export class NaiveScheduler {
     const { job } = head;
     const host = this.bestHost(job);
     if (host === undefined) throw new Error('chose a job without room');
-    const warm = (host.warm.get(job.need.poolKey) ?? 0) > 0;
+    const home = this.isHome(job, host);
+    const warm = home || (host.warm.get(job.need.poolKey) ?? 0) > 0;
+    const quality = this.quality(job, host);
     const account = this.accountOf(job);
     const estimateMs = this.estimate(job, warm);
     const rate = ((floor ? 0.01 : 1) * (CLASS_PRICES[rank] ?? NaN)) / account.policy.weight;
@@ -244,8 +264,7 @@ export class NaiveScheduler {
     }
     this.waiting = this.waiting.filter((one) => one !== head);
     this.running.push({ job, warm, estimateMs, rate });
-    const quality = this.quality(job, host);
-    return quality === undefined ? { kind: 'run', job } : { kind: 'run', job, quality };
+    return { kind: 'run', job, home, worker: host.worker, ...(quality === undefined ? {} : { quality }) };
   }
 
   private bestHost(job: TestJob): FleetHost | undefined {

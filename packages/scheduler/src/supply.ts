@@ -64,6 +64,8 @@ interface Entry {
 export interface Spot {
   readonly worker: WorkerId;
   readonly warm: boolean;
+  /** Where the session of the job ran last. */
+  readonly home: boolean;
 }
 
 export class Supplies {
@@ -128,17 +130,24 @@ export class Supplies {
     return settled(shape.hosts, shape.room, false) !== undefined;
   }
 
-  /** Takes the best spot: a warm container before an emptier host. Undefined when there is no room. */
-  take(supply: Supply): Spot | undefined {
+  /**
+   * Takes the best spot: `home` first, where the container of the session is, then a warm container before an emptier host.
+   * Undefined when there is no room.
+   */
+  take(supply: Supply, home?: WorkerId): Spot | undefined {
     const { shape, stock } = supply;
+    const known = home === undefined ? undefined : this.entries.get(home);
+    if (known?.mode === shape.mode && hasRoomFor(known, shape.room)) {
+      occupy(known, shape.room);
+      return { worker: known.worker, warm: true, home: true };
+    }
     const warm = settled(stock, shape.room, true);
     const place = warm ?? settled(shape.hosts, shape.room, false);
     if (place === undefined) return undefined;
     const { entry } = place;
-    entry.cpuMilli -= shape.room.cpuMilli;
-    entry.memoryMiB -= shape.room.memoryMiB;
+    occupy(entry, shape.room);
     if (warm !== undefined) warm.warm -= 1;
-    return { worker: entry.worker, warm: warm !== undefined };
+    return { worker: entry.worker, warm: warm !== undefined, home: false };
   }
 
   private enter(host: FleetHost): Entry {
@@ -198,6 +207,11 @@ export class Supplies {
 
 const hasRoomFor = (entry: Entry, room: Room): boolean =>
   room.cpuMilli <= entry.cpuMilli && room.memoryMiB <= entry.memoryMiB;
+
+const occupy = (entry: Entry, room: Room): void => {
+  entry.cpuMilli -= room.cpuMilli;
+  entry.memoryMiB -= room.memoryMiB;
+};
 
 /** The first place whose keys are true; those before it are moved or taken out (H2). */
 const settled = (heap: IndexedHeap<Place>, room: Room, warm: boolean): Place | undefined => {
