@@ -15,6 +15,8 @@ import { CLASS_NAMES, TenantIdShape, ToolNameShape } from './shapes.js';
 export const TitleShape = Type.String({ minLength: 1, maxLength: 64, pattern: '^[^\\x00-\\x1f\\x7f]+$' });
 /** A secret's name, as arguments refer to it. */
 export const SecretNameShape = Type.String({ pattern: '^[A-Za-z][A-Za-z0-9_]{0,63}$' });
+/** The member that makes an object in arguments a reference to a secret: `{"$secret": NAME}`. */
+export const SECRET_MEMBER = '$secret';
 /** A schedule's name. */
 export const ScheduleNameShape = Type.String({ pattern: '^[a-z0-9][a-z0-9-]{0,62}$' });
 /** A key's id, which is no secret. */

@@ -120,6 +120,18 @@ describe('a schedule', () => {
     60_000,
   );
 
+  it('with the policy once has made up for missed runs by one that is late already', async () => {
+    await set({ missed: 'once' });
+    await bench.clock.advance(1_000);
+    expect(planned()).toHaveLength(1);
+    keeper.close();
+    await bench.clock.advance(HOUR_MS);
+    keeper = newKeeper();
+    await bench.clock.advance(5_000);
+    expect(planned().filter((inMinutes) => inMinutes <= 0)).toHaveLength(1);
+    expect(planned().filter((inMinutes) => inMinutes > 0)).toHaveLength(1);
+  });
+
   it('is kept by the next leader: nothing is run twice, and nothing left out', async () => {
     await set();
     for (let n = 0; n < 5; n += 1) {

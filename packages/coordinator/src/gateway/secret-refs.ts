@@ -4,9 +4,8 @@
  * R1  What looks like a reference is one: a misspelt one is refused, so that no tool is ever given the name in place of the value.
  */
 import { SECRETS_PER_JOB_MAX, type JsonObject, type JsonValue, type Refusal } from '@zerofleet/model';
+import { SECRET_MEMBER } from '@zerofleet/protocol';
 
-/** The member that makes an object a reference. */
-export const SECRET_MEMBER = '$secret';
 const NAME = /^[A-Za-z][A-Za-z0-9_]{0,63}$/;
 /** Stands for a value while arguments are checked: nobody here knows it. */
 const PLACEHOLDER = 'secret';

@@ -66,6 +66,13 @@ describe('a mask', () => {
     );
   });
 
+  it.each(encodings)('knows a secret written as %s, whatever stands around it', (how) => {
+    const value = 'correct/horse+battery=staple ü';
+    const forms = new SecretForms([value]);
+    for (const before of ['', 'x', 'xy', 'xyz'])
+      expect(forms.hide(`<${written(value, how, before)}>`)).toMatch(/^<.{0,8}\*\*\*.{0,3}>$/);
+  });
+
   it('passes on what holds no secret, byte for byte', () => {
     fc.assert(
       fc.property(

@@ -5,16 +5,13 @@
  * S1  Values are held by the attempt alone, and by its container; no message, log, label or environment has them.
  */
 import type { JsonObject, JsonValue, OutputStream } from '@zerofleet/model';
-import type { RunJob } from '@zerofleet/protocol';
+import { SECRET_MEMBER, type RunJob } from '@zerofleet/protocol';
 import { Mask, SecretForms } from './mask.js';
 
 /** Opens a sealed secret; throws for one that does not open. */
 export interface SecretOpener {
   open(of: { readonly tenant: string; readonly name: string }, sealed: string): string;
 }
-
-/** The member that makes an object in arguments a reference. */
-const SECRET_MEMBER = '$secret';
 
 /** The secrets of `job`, undefined when it has none; a sentence for its tenant when one cannot be opened. */
 export const openSecrets = (
