@@ -51,7 +51,7 @@ export const buildCoordinator = (env: Environment, quit: Quit): Service => {
   const version = packageVersion();
   const log = createLogger('coordinator', config.logLevel).child({ shard: config.shard });
   const catalog = new Catalog(readToolDefinitions(config.toolsDir, new Map([['tools', config.imageTools]])));
-  const directory = TenantDirectory.fromFile(config.tenantsFile);
+  const directory = TenantDirectory.fromFiles(config.tenantsFile, config.operatorsFile);
   const controls = new Controls((key, reason) => log.warn({ key, reason }, 'control_record_unreadable'));
   const admission: AdmissionOptions = {
     ...{ catalog, controls, newJobId },

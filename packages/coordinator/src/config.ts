@@ -19,6 +19,7 @@ export interface CoordinatorConfig extends CommonConfig, NatsConfig, RedisConfig
   apiHost: string;
   apiPort: number;
   tenantsFile: string;
+  operatorsFile: string;
   toolsDir: string;
   imageTools: string;
   executionMode: ExecutionMode;
@@ -55,6 +56,12 @@ const schema: ConfigSchema<CoordinatorConfig> = {
     format: 'required',
     default: '',
     env: 'ZF_TENANTS_FILE',
+  },
+  operatorsFile: {
+    doc: "JSON file of the hashes of operators' first keys; empty for none",
+    format: String,
+    default: '',
+    env: 'ZF_OPERATORS_FILE',
   },
   toolsDir: { doc: 'Folder of tool definitions', format: 'required', default: '', env: 'ZF_TOOLS_DIR' },
   imageTools: {

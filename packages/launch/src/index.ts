@@ -27,6 +27,14 @@ export {
   type Images,
 } from './images/build.js';
 export { coldLatencies, median, warmLatencies } from './samples/latency.js';
-export { hashOfKey, newApiKey, operatorEntry, tenantEntry, tenantsFile, type TenantKey } from './keys.js';
+export {
+  hashOfKey,
+  newApiKey,
+  operatorEntry,
+  operatorsFile,
+  tenantEntry,
+  tenantsFile,
+  type TenantKey,
+} from './keys.js';
 export { ROOT } from './paths.js';
 export { fixedPort } from './ports.js';

@@ -26,14 +26,16 @@ export const tenantEntry = (tenant: string, key: string, name = 'first') => ({
   keys: [{ name, sha256: hashOfKey(key) }],
 });
 
-/** An operator's entry in ZF_TENANTS_FILE. */
+/** An operator's entry in ZF_OPERATORS_FILE. */
 export const operatorEntry = (key: string, name = 'first') => ({ name, sha256: hashOfKey(key) });
 
+/** The content of ZF_OPERATORS_FILE. */
+export const operatorsFile = (key: string): string =>
+  `${JSON.stringify({ operators: [operatorEntry(key)] }, null, 2)}\n`;
+
 /** The content of ZF_TENANTS_FILE. */
-export const tenantsFile = (keys: readonly TenantKey[], operatorKey: string): string => {
-  const tenants = keys.map(({ tenant, apiKey }) => tenantEntry(tenant, apiKey));
-  return `${JSON.stringify({ tenants, operators: [operatorEntry(operatorKey)] }, null, 2)}\n`;
-};
+export const tenantsFile = (keys: readonly TenantKey[]): string =>
+  `${JSON.stringify({ tenants: keys.map(({ tenant, apiKey }) => tenantEntry(tenant, apiKey)) }, null, 2)}\n`;
 
 /** A line of ZF_SECRETS_KEY_FILE: a new key to seal secrets with. */
 export const newSealingKey = (): string => `k${Date.now().toString(36)}:${newPassword()}\n`;

@@ -15,7 +15,7 @@ const hash = (key: string): string => createHash('sha256').update(key).digest('h
 const read = (content: unknown): TenantDirectory => {
   const path = join(folder, 'tenants.json');
   writeFileSync(path, typeof content === 'string' ? content : JSON.stringify(content));
-  return TenantDirectory.fromFile(path);
+  return TenantDirectory.fromFiles(path, '');
 };
 const whoIs = (directory: TenantDirectory): ((authorization?: string) => string | null | undefined) => {
   const access = new Access(directory, new Controls(), systemClock);
@@ -74,8 +74,23 @@ describe('the tenant directory', () => {
   });
 
   it('says why a file cannot be read', () => {
-    expect(() => TenantDirectory.fromFile(join(folder, 'missing'))).toThrow(
+    expect(() => TenantDirectory.fromFiles(join(folder, 'missing'), '')).toThrow(
       'ZF_TENANTS_FILE cannot be read: ENOENT',
     );
+  });
+
+  it('knows operators by a file of their own, and no tenant by it', () => {
+    const [tenants, operators] = [join(folder, 'tenants.json'), join(folder, 'operators.json')];
+    writeFileSync(tenants, JSON.stringify(TENANTS));
+    writeFileSync(operators, JSON.stringify({ operators: [{ name: 'root', sha256: hash('zf_root') }] }));
+    const tenantOf = whoIs(TenantDirectory.fromFiles(tenants, operators));
+    expect(tenantOf('Bearer zf_root')).toBeNull();
+    expect(tenantOf('Bearer zf_1')).toBe('ada');
+    writeFileSync(operators, JSON.stringify({ operators: [{ name: 'root', sha256: hash('zf_1') }] }));
+    expect(() => TenantDirectory.fromFiles(tenants, operators)).toThrow(
+      /^ZF_TENANTS_FILE, ZF_OPERATORS_FILE[^\n]*$/,
+    );
+    writeFileSync(operators, '{}');
+    expect(() => TenantDirectory.fromFiles(tenants, operators)).toThrow(/^ZF_OPERATORS_FILE is not[^\n]*$/);
   });
 });

@@ -1,12 +1,13 @@
 /**
- * Keys that ops keep in a file, as a Swarm secret: those of tenants that need no store, and the first ones of operators.
- * The file holds hashes; it is read at the start, so a key in it is revoked by a new secret and a restart.
+ * Keys that ops keep in files, as Swarm secrets: those of tenants that need no store, and the first ones of operators.
+ * The files hold hashes; they are read at the start, so a key in one is revoked by a new secret and a restart. Operators have a
+ * file of their own: the release before reads the tenants' file, and knows no operators.
  *
  * K1  Keys are 256 random bits, so a plain SHA-256 is enough; the key itself is stored nowhere.
  */
 import { readFileSync } from 'node:fs';
 import { TENANT_SCOPES, type Scope, type TenantId } from '@zerofleet/model';
-import { jsonParser, ScopeShape, TenantIdShape, TitleShape } from '@zerofleet/protocol';
+import { jsonParser, ScopeShape, TenantIdShape, TitleShape, type Parsed } from '@zerofleet/protocol';
 import { ConfigError } from '@zerofleet/runtime';
 import { Type } from 'typebox';
 
@@ -17,14 +18,15 @@ const TenantKeyShape = Type.Object(
   strict,
 );
 const TenantsFileShape = Type.Object(
-  {
-    tenants: Type.Array(Type.Object({ id: TenantIdShape, keys: Type.Array(TenantKeyShape) }, strict)),
-    operators: Type.Optional(Type.Array(Type.Object({ name: TitleShape, sha256 }, strict))),
-  },
+  { tenants: Type.Array(Type.Object({ id: TenantIdShape, keys: Type.Array(TenantKeyShape) }, strict)) },
   strict,
 );
-
-const parse = jsonParser(TenantsFileShape);
+const OperatorsFileShape = Type.Object(
+  { operators: Type.Array(Type.Object({ name: TitleShape, sha256 }, strict)) },
+  strict,
+);
+const parseTenants = jsonParser(TenantsFileShape);
+const parseOperators = jsonParser(OperatorsFileShape);
 
 /** A key of the file. `tenant` is null for an operator's. */
 export interface FileKey {
@@ -43,24 +45,18 @@ export class TenantDirectory {
     this.keys = keys;
     for (const key of keys) {
       if (this.byHash.has(key.sha256))
-        throw new ConfigError(`ZF_TENANTS_FILE: the key '${key.name}' is there twice`);
+        throw new ConfigError(`ZF_TENANTS_FILE, ZF_OPERATORS_FILE: the key '${key.name}' is there twice`);
       this.byHash.set(key.sha256, key);
     }
   }
 
-  /** Reads the file in `path`. Throws ConfigError that names ZF_TENANTS_FILE. */
-  static fromFile(path: string): TenantDirectory {
-    let bytes: Buffer;
-    try {
-      bytes = readFileSync(path);
-    } catch (error) {
-      throw new ConfigError(
-        `ZF_TENANTS_FILE cannot be read: ${(error as NodeJS.ErrnoException).code ?? 'error'}`,
-      );
-    }
-    const parsed = parse(bytes);
-    if (!parsed.ok) throw new ConfigError(`ZF_TENANTS_FILE is not a tenants file: ${parsed.reason}`);
-    const { tenants, operators = [] } = parsed.value;
+  /** Reads both files; an empty path of operators' is none. Throws ConfigError that names the variable. */
+  static fromFiles(tenantsPath: string, operatorsPath: string): TenantDirectory {
+    const { tenants } = readFile(tenantsPath, 'ZF_TENANTS_FILE', 'a tenants file', parseTenants);
+    const { operators } =
+      operatorsPath === ''
+        ? { operators: [] }
+        : readFile(operatorsPath, 'ZF_OPERATORS_FILE', 'an operators file', parseOperators);
     const ofTenants = tenants.flatMap(({ id, keys }) =>
       keys.map(({ name, sha256: hash, scopes }) => ({
         tenant: id,
@@ -82,3 +78,20 @@ export class TenantDirectory {
     return new Set(this.keys.flatMap(({ tenant }) => tenant ?? []));
   }
 }
+
+const readFile = <T>(
+  path: string,
+  variable: string,
+  what: string,
+  parse: (bytes: Uint8Array) => Parsed<T>,
+): T => {
+  let bytes: Buffer;
+  try {
+    bytes = readFileSync(path);
+  } catch (error) {
+    throw new ConfigError(`${variable} cannot be read: ${(error as NodeJS.ErrnoException).code ?? 'error'}`);
+  }
+  const parsed = parse(bytes);
+  if (parsed.ok) return parsed.value;
+  throw new ConfigError(`${variable} is not ${what}: ${parsed.reason}`);
+};

@@ -26,6 +26,7 @@ export interface AppsPlan {
   readonly nats: NatsPlan;
   readonly redis: RedisPlan;
   readonly tenantsFile: string;
+  readonly operatorsFile: string;
   readonly secretsKeyFile: string;
   readonly tokenFile: string;
   /** What the broker's tool containers are labelled with. */
@@ -62,6 +63,7 @@ export const planApps = (plan: AppsPlan): readonly PartSpec[] => {
       ZF_API_HOST: '127.0.0.1',
       ZF_API_PORT: String(plan.ports.api),
       ZF_TENANTS_FILE: plan.tenantsFile,
+      ZF_OPERATORS_FILE: plan.operatorsFile,
       ZF_SECRETS_KEY_FILE: plan.secretsKeyFile,
       ZF_TOOLS_DIR: DEFINITIONS,
       ZF_IMAGE_TOOLS: plan.image,

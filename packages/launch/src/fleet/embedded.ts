@@ -14,6 +14,7 @@ import {
   newApiKey,
   newPassword,
   newSealingKey,
+  operatorsFile,
   tenantsFile,
   writeSecret,
   type TenantKey,
@@ -114,7 +115,8 @@ export const startEmbedded = async (
     env: { ...env, ...options.env },
     nats: natsPlan,
     redis: redisPlan,
-    tenantsFile: writeSecret(join(folder, 'tenants.json'), tenantsFile(tenants, operatorKey)),
+    tenantsFile: writeSecret(join(folder, 'tenants.json'), tenantsFile(tenants)),
+    operatorsFile: writeSecret(join(folder, 'operators.json'), operatorsFile(operatorKey)),
     secretsKeyFile: keptSecret(join(folder, 'secrets.key'), newSealingKey),
     tokenFile: writeSecret(join(folder, 'broker.token'), newPassword()),
   });

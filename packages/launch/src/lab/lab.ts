@@ -16,7 +16,14 @@ import { statusOf } from '../fleet/status.js';
 import { ensureNats } from '../host/nats.js';
 import { LAUNCH_ID } from '../host/processes.js';
 import { ensureRedis } from '../host/redis.js';
-import { newApiKey, newSealingKey, tenantsFile, writeSecret, type TenantKey } from '../keys.js';
+import {
+  newApiKey,
+  newSealingKey,
+  operatorsFile,
+  tenantsFile,
+  writeSecret,
+  type TenantKey,
+} from '../keys.js';
 import { ensureFolder } from '../paths.js';
 import { fixedPort } from '../ports.js';
 import type { Session } from '../session.js';
@@ -95,7 +102,8 @@ export const startLab = async (session: Session, options: LabOptions = {}): Prom
   const plan: LabPlan = {
     ...brokers,
     replicas: nats.servers.length,
-    tenantsFile: writeSecret(join(folder, 'tenants.json'), tenantsFile(tenants, operatorKey)),
+    tenantsFile: writeSecret(join(folder, 'tenants.json'), tenantsFile(tenants)),
+    operatorsFile: writeSecret(join(folder, 'operators.json'), operatorsFile(operatorKey)),
     secretsKeyFile: writeSecret(join(folder, 'secrets.key'), newSealingKey()),
     coordinatorEnv: options.env ?? {},
     slots: options.slots ?? SLOTS,

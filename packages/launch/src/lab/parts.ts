@@ -18,6 +18,7 @@ export interface LabPlan {
   readonly nats: NatsClusterPlan;
   readonly redis: { readonly url: string; readonly passwordFile: string };
   readonly tenantsFile: string;
+  readonly operatorsFile: string;
   readonly secretsKeyFile: string;
   readonly coordinatorEnv: Readonly<Record<string, string>>;
   /** Jobs of the echo tool that a worker has room for. */
@@ -59,6 +60,7 @@ export const planCoordinator = async (plan: LabPlan, n: number): Promise<Coordin
       ZF_ADMIN_HOST: '127.0.0.1',
       ZF_ADMIN_PORT: String(admin),
       ZF_TENANTS_FILE: plan.tenantsFile,
+      ZF_OPERATORS_FILE: plan.operatorsFile,
       ZF_SECRETS_KEY_FILE: plan.secretsKeyFile,
       ZF_TOOLS_DIR: DEFINITIONS,
       ZF_IMAGE_TOOLS: 'tools',

@@ -5,7 +5,14 @@ import { statusOf } from '../fleet/status.js';
 import { docker, dockerLines } from '../host/docker.js';
 import { ensureEngine } from '../host/engine.js';
 import { ensureImages, imagesEnv, referenceOf, type Images } from '../images/build.js';
-import { newApiKey, newPassword, newSealingKey, tenantsFile, type TenantKey } from '../keys.js';
+import {
+  newApiKey,
+  newPassword,
+  newSealingKey,
+  operatorsFile,
+  tenantsFile,
+  type TenantKey,
+} from '../keys.js';
 import { step } from '../output.js';
 import { STACK_FILE } from '../paths.js';
 import { portFrom } from '../ports.js';
@@ -70,7 +77,8 @@ export const deploySwarm = async (session: Session, options: SwarmOptions = {}):
   for (const name of ['nats_password', 'redis_password', 'broker_token'])
     await createSecret(session, `zerofleet_${name}_${version}`, newPassword());
   const operatorKey = newApiKey();
-  await createSecret(session, `zerofleet_tenants_${version}`, tenantsFile(tenants, operatorKey));
+  await createSecret(session, `zerofleet_tenants_${version}`, tenantsFile(tenants));
+  await createSecret(session, `zerofleet_operators_${version}`, operatorsFile(operatorKey));
   await createSecret(session, `zerofleet_secrets_key_${version}`, newSealingKey());
   const port = options.port ?? (await portFrom(API_PORT, '0.0.0.0'));
   for (const volume of VOLUMES) session.make({ kind: 'volume', name: `${stack}_${volume}` });
