@@ -158,6 +158,16 @@ describe('gates', () => {
     expect(startable(scheduler, 2)).toEqual([jobs[3]]);
   });
 
+  it('refuse bytes that are no number, so that a quota of them always adds up', () => {
+    const scheduler = fresh(hostOf(1));
+    for (const wrong of [NaN, Infinity]) {
+      expect(() => scheduler.store(tenant('a'), wrong)).toThrow(RangeError);
+      const endless = job({ tenant: 'a', need: { ...NEED, outcomeBytesMax: wrong } });
+      expect(() => scheduler.add(endless, 0)).toThrow(RangeError);
+    }
+    expect([scheduler.storedBytes(tenant('a')), scheduler.size]).toEqual([0, 0]);
+  });
+
   it('hold what is paused and let it go when it is resumed', () => {
     const targets = [
       { kind: 'fleet' },

@@ -75,9 +75,12 @@ export class Supplies {
   private readonly roll = new Roll<Place>();
   private readonly byName = new Map<string, Supply>();
 
-  /** The supply of what a job needs; one object for equal needs. */
+  /** The supply of what a job needs; one object for equal needs. Throws RangeError for a need without bounds. */
   of(need: Need): Supply {
-    const { mode, poolKey, room } = need;
+    const { mode, poolKey, room, outcomeBytesMax } = need;
+    // What is set aside is given back: with something endless among it, it never adds up again.
+    if (!(outcomeBytesMax >= 0 && Number.isFinite(outcomeBytesMax)))
+      throw new RangeError('what an outcome may store must be a number of bytes');
     const name = `${mode} ${room.cpuMilli} ${room.memoryMiB} ${poolKey}`;
     const known = this.byName.get(name);
     if (known !== undefined) return known;

@@ -170,6 +170,7 @@ export class Tenant {
 
   /** Never below nothing: a ledger that was purged may tell only of the end of what was stored. */
   store(deltaBytes: number): void {
+    if (!Number.isFinite(deltaBytes)) throw new RangeError('what is stored must be a number of bytes');
     this.storedNow = Math.max(0, this.storedNow + deltaBytes);
   }
 
