@@ -86,7 +86,7 @@ export class Attempts {
     fleet.tell(ready);
     for (;;) {
       const turn = ready.next(clock.wallMs());
-      if (turn.kind === 'run') this.start(turn.job, turn.worker);
+      if (turn.kind === 'run') this.start(turn.job, turn.worker, turn.home);
       else {
         fold.queue.heldUntilMs = turn.kind === 'wait' ? (turn.untilMs ?? Infinity) : Infinity;
         return;
@@ -152,14 +152,15 @@ export class Attempts {
       this.options.fleet.release(state.assignment.worker, id, state.assignment.attempt);
   }
 
-  private start(record: JobRecord, worker: WorkerEntry['worker']): void {
+  /** `home`: its session's container is there, and no other is taken for it. */
+  private start(record: JobRecord, worker: WorkerEntry['worker'], home: boolean): void {
     const { fleet, commits } = this.options;
     const entry = fleet.get(worker);
     if (record.state.kind !== 'queued' || entry === undefined)
       throw new Error(`${record.id} cannot start at ${worker}`);
     const { id, need } = record;
     const attempt = record.state.attemptsStarted + 1;
-    const assigned = fleet.assign(entry, id, attempt, need.room, need.poolKey);
+    const assigned = fleet.assign(entry, id, attempt, need.room, home ? null : need.poolKey);
     const { boot } = entry;
     commits.commit({ kind: 'started', id, attempt, worker, boot }, () => this.send(entry, assigned));
   }

@@ -130,12 +130,13 @@ export class Fleet {
     this.touched.add(entry.worker);
   }
 
-  assign(entry: WorkerEntry, id: JobId, attempt: Attempt, need: Room, poolKey: string): Assigned {
+  /** `poolKey`: of the container that it will claim; null when it goes to one that its session has. */
+  assign(entry: WorkerEntry, id: JobId, attempt: Attempt, need: Room, poolKey: string | null): Assigned {
     const assigned: Assigned = { id, attempt, need, phase: 'staged', missing: 0 };
     entry.assigned.set(id, assigned);
     entry.used = addRoom(entry.used, need);
-    const warm = entry.warm.get(poolKey) ?? 0;
-    if (warm > 0) entry.warm.set(poolKey, warm - 1);
+    const warm = poolKey === null ? 0 : (entry.warm.get(poolKey) ?? 0);
+    if (poolKey !== null && warm > 0) entry.warm.set(poolKey, warm - 1);
     return assigned;
   }
 

@@ -67,11 +67,8 @@ export class Fold implements FoldListener {
 
   /** The ledger was read: what it says no more, the notes do (UsageBook, G2). */
   settleUsage(wallMs: number): void {
-    const { ready } = this.queue;
-    for (const tenant of this.usage.tenants()) {
-      const missing = this.usage.usedMs(tenant, wallMs) - ready.computeUsedMs(tenant, wallMs);
-      if (missing !== 0) ready.countCompute(tenant, missing, wallMs);
-    }
+    for (const tenant of this.usage.tenants())
+      if (this.policies.isLimited(tenant)) this.policies.countUsed(tenant, wallMs);
     this.policies.storedOfAll();
   }
 

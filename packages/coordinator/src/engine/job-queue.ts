@@ -73,7 +73,7 @@ export class JobQueue {
     if (before?.kind === 'running' && state.kind !== 'running')
       this.ready.ended(record, atMs, ran, state.kind === 'queued');
     // One that was handed out here runs already by its account.
-    if (state.kind === 'running') this.ready.adopt(record, atMs);
+    if (state.kind === 'running') this.ready.adopt(record, atMs, true, state.assignment.worker);
     else if (state.kind === 'finished') this.ready.remove(record);
     else this.wait(record, state, atMs, first);
   }

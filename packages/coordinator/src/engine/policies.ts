@@ -83,6 +83,15 @@ export class Policies {
     if (policy.storedBytesMax === Infinity) this.storing.delete(tenant);
     else this.storing.add(tenant);
     this.stored(tenant);
+    // What it used before it had a quota counts too; the scheduler may have forgotten it meanwhile.
+    if (policy.computeMsPerDay !== Infinity) this.countUsed(tenant, nowMs);
+  }
+
+  /** Brings the scheduler's sum of the tenant's compute time of the day in line with the book. */
+  countUsed(tenant: TenantId, nowMs: number): void {
+    const { ready, usage } = this;
+    const missing = usage.usedMs(tenant, nowMs) - ready.computeUsedMs(tenant, nowMs);
+    if (missing !== 0) ready.countCompute(tenant, missing, nowMs);
   }
 
   private repause(before: PauseRecord | undefined, now: PauseRecord | undefined): void {
