@@ -3,6 +3,7 @@ export * from './app.js';
 export * from './controllers/schedule-keeper.js';
 export * from './controls/controls.js';
 export * from './controls/writer.js';
+export type { CancelReply } from './engine/cancels.js';
 export * from './engine/engine.js';
 export * from './engine/fold.js';
 export * from './engine/format-policy.js';

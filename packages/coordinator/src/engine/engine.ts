@@ -9,7 +9,6 @@
  * E4  "There is no such job" is said only while nobody else can have been elected: not after a stall or a lost connection
  *     until an append of this reign went through again. In the older ledger format the ledger is asked each time.
  */
-import type { headOf } from '@zerofleet/model';
 import {
   type JobEnvelope,
   type JobId,
@@ -35,6 +34,7 @@ import {
 import { every, type Cancel, type Clock, type Logger } from '@zerofleet/runtime';
 import type { Controls } from '../controls/controls.js';
 import { Attempts } from './attempts.js';
+import { Cancels, type CancelReply } from './cancels.js';
 import { Certainty } from './certainty.js';
 import { CommitPipeline } from './commit-pipeline.js';
 import { Commits } from './commits.js';
@@ -42,26 +42,17 @@ import { Dispatcher } from './dispatcher.js';
 import { Fleet, type WorkerEntry } from './fleet.js';
 import type { Fold } from './fold.js';
 import type { FormatPolicy } from './format-policy.js';
-import { ACCEPT_WAIT_MS, Intake } from './intake.js';
-import { EXPIRED, isCancelled } from './job-forms.js';
-import { snapshotOf, type JobRecord } from './job-record.js';
+import { Intake } from './intake.js';
+import { EXPIRED } from './job-forms.js';
 import { KeyDesk } from './keys.js';
-import type {
-  FleetView,
-  JobSnapshot,
-  LedgerPort,
-  OutcomePort,
-  TimerPort,
-  UsagePort,
-  WorkerPort,
-} from './ports.js';
+import { Lookups } from './lookups.js';
+import type { FleetView, LedgerPort, OutcomePort, TimerPort, UsagePort, WorkerPort } from './ports.js';
 import { Projector } from './projector.js';
 import { QuotaDesk } from './quota-desk.js';
 import { Silence } from './silence.js';
 import { Submissions } from './submissions.js';
 import { Upkeep, type UpkeepLimits } from './upkeep.js';
 import { UsageNotes } from './usage-notes.js';
-import { waitOf } from './waits.js';
 
 export interface ReignOptions {
   readonly ledger: LedgerPort;
@@ -96,12 +87,6 @@ export interface EngineOptions extends ReignOptions {
   readonly onLost: (reason: string) => void;
 }
 
-/** How an asked-for change of a job ended. */
-export type CancelReply =
-  | { readonly kind: 'cancelled'; readonly job: JobSnapshot }
-  | { readonly kind: 'unknown' }
-  | { readonly kind: 'unavailable' };
-
 /** Time between two looks at silence, resends, upkeep and usage, in ms. */
 const TICK_MS = 500;
 /** Pause before a failed projection or a failed read of the ledger is tried again, in ms. */
@@ -115,6 +100,8 @@ export class Engine {
   private readonly silence: Silence;
   private readonly intake: Intake;
   private readonly submissions: Submissions;
+  private readonly lookups: Lookups;
+  private readonly cancels: Cancels;
   private readonly notes: UsageNotes;
   private readonly commits: Commits;
   private readonly attempts: Attempts;
@@ -143,6 +130,11 @@ export class Engine {
     const pipeline = this.newPipeline(written);
     this.commits = new Commits(pipeline, fold, this.projector);
     this.certainty = new Certainty(clock, ledger, pipeline);
+    const healthy = (): boolean => this.healthy;
+    this.lookups = new Lookups({
+      ...{ fold, outcomes, clock, healthy },
+      isSure: () => this.isSure(written()),
+    });
     this.submissions = this.newSubmissions(written);
     this.notes = this.newNotes(pipeline);
     const dispatcher = new Dispatcher(options.workers, fold.state.epoch, {
@@ -154,6 +146,11 @@ export class Engine {
     this.attempts = new Attempts({
       ...{ fold, fleet: this.fleet, commits: this.commits, dispatcher, clock, log },
       ...{ tools: options.tools, controls: options.controls, random: options.random, canRetry: isNew },
+    });
+    this.cancels = new Cancels({
+      ...{ fold, clock, healthy },
+      attempts: this.attempts,
+      commits: this.commits,
     });
     this.upkeep = new Upkeep({
       ...{ ledger, timers, fold, commits: this.commits, clock, log },
@@ -237,36 +234,8 @@ export class Engine {
   }
 
   /** The job as committed, live or finished, of this tenant (I11). */
-  async find(tenant: TenantId, id: JobId): Promise<FindReply> {
-    const known = this.known(tenant, id);
-    if (known !== undefined) return { kind: 'found', job: known };
-    // Staged and not committed: the next moment says whether there is such a job.
-    if (this.fold.state.jobs.get(id)?.template.tenant === tenant)
-      return { kind: 'unavailable', why: 'ledger_unavailable' };
-    try {
-      const stored = await this.options.outcomes.find(tenant, id);
-      if (stored.kind === 'rebuilding') return { kind: 'unavailable', why: 'index_rebuilding' };
-      if (stored.kind === 'found') return { kind: 'found', job: finishedSnapshot(stored.record) };
-    } catch {
-      return { kind: 'unavailable', why: 'outcome_unavailable' };
-    }
-    // The job may have been committed between the two looks.
-    const late = this.known(tenant, id);
-    if (late !== undefined) return { kind: 'found', job: late };
-    const isSure = await this.isSure();
-    return this.healthy && isSure ? { kind: 'unknown' } : { kind: 'unavailable', why: 'no_leader' };
-  }
-
-  /** E4. */
-  private isSure(): boolean | Promise<boolean> {
-    const { format, clock } = this.options;
-    return format.written(clock.nowMs()) === 1 ? this.certainty.confirm() : this.certainty.isSure;
-  }
-
-  private known(tenant: TenantId, id: JobId): JobSnapshot | undefined {
-    const record = this.fold.state.jobs.get(id);
-    const snapshot = record === undefined ? this.fold.feed.recent(id) : snapshotOf(record);
-    return snapshot?.envelope.tenant === tenant ? snapshot : undefined;
+  find(tenant: TenantId, id: JobId): Promise<FindReply> {
+    return this.lookups.find(tenant, id);
   }
 
   /** Accepts a job, or says why not. Resolves after the commit; a job that was submitted before is answered as it stands. */
@@ -281,57 +250,17 @@ export class Engine {
 
   /** Why a job of the tenant waits; null for one that does not, `unknown` for one that is not live. */
   why(tenant: TenantId, id: JobId): Wait | 'unknown' {
-    const record = this.fold.state.jobs.get(id);
-    const isLive = record !== undefined && record.shown !== null && record.state.kind !== 'finished';
-    if (!isLive || record.template.tenant !== tenant) return 'unknown';
-    return waitOf(record, this.fold.queue.ready, this.options.clock.wallMs());
+    return this.lookups.why(tenant, id);
   }
 
   /** What the tenant uses just now. */
   usage(tenant: TenantId): UsageView {
-    const { state, usage } = this.fold;
-    const { queued, running } = state.countsOf(tenant);
-    return {
-      queued,
-      running,
-      sessions: usage.sessions(tenant),
-      computeSecondsToday: usage.usedMs(tenant, this.options.clock.wallMs()) / 1_000,
-      storedBytes: usage.storedBytes(tenant),
-    };
+    return this.lookups.usage(tenant);
   }
 
-  /**
-   * Ends a job: a queued one at once, a running one as soon as its worker can. Resolves once the cancel, or the end that
-   * came before it, is committed; `unavailable` after ACCEPT_WAIT_MS, and then to ask again is harmless.
-   */
+  /** Ends a job; see Cancels. */
   cancel(tenant: TenantId, id: JobId): Promise<CancelReply> {
-    const record = this.fold.state.jobs.get(id);
-    const finished = this.fold.feed.recent(id);
-    if (finished?.envelope.tenant === tenant) return Promise.resolve({ kind: 'cancelled', job: finished });
-    if (record === undefined || record.shown === null || record.template.tenant !== tenant)
-      return Promise.resolve({ kind: 'unknown' });
-    if (!this.healthy) return Promise.resolve({ kind: 'unavailable' });
-    const { state } = record;
-    if (state.kind === 'queued') this.attempts.finish(record, { kind: 'cancelled', report: null });
-    else if (state.kind === 'running' && !state.cancelRequested)
-      this.commits.commit({ kind: 'cancel_requested', id }, () => this.attempts.stop(record, 'cancel'));
-    return this.cancelCommitted(record);
-  }
-
-  private cancelCommitted(record: JobRecord): Promise<CancelReply> {
-    const now = snapshotOf(record);
-    if (now !== undefined && isCancelled(now)) return Promise.resolve({ kind: 'cancelled', job: now });
-    return new Promise((resolve) => {
-      const settle = (reply: CancelReply): void => {
-        unlisten();
-        stopWaiting();
-        resolve(reply);
-      };
-      const unlisten = this.fold.feed.listen(record.id, (job) => {
-        if (isCancelled(job)) settle({ kind: 'cancelled', job });
-      });
-      const stopWaiting = this.options.clock.after(ACCEPT_WAIT_MS, () => settle({ kind: 'unavailable' }));
-    });
+    return this.cancels.cancel(tenant, id);
   }
 
   /** A worker's state. */
@@ -415,6 +344,11 @@ export class Engine {
     this.options.workers.callRoster({ v: MESSAGES_VERSION, epoch: this.epoch, reads: WIRE_FORM });
   }
 
+  /** E4. */
+  private isSure(written: 1 | 2): boolean | Promise<boolean> {
+    return written === 1 ? this.certainty.confirm() : this.certainty.isSure;
+  }
+
   private newSubmissions(written: () => 1 | 2): Submissions {
     const { fold, commits, intake } = this;
     const { clock, outcomes, controls } = this.options;
@@ -426,7 +360,7 @@ export class Engine {
         ...{ controls, state, usage, departures, clock },
         outcomeBytesMax: (job) => fold.needOf(job).outcomeBytesMax,
       }),
-      find: (tenant, id) => this.find(tenant, id),
+      find: (tenant, id) => this.lookups.find(tenant, id),
       staged: () => {
         this.attempts.dispatch();
         this.planDue();
@@ -509,14 +443,3 @@ export class Engine {
       inMs < TICK_MS ? this.options.clock.after(Math.max(inMs, 1), () => this.bringDue()) : () => undefined;
   }
 }
-
-const finishedSnapshot = (record: {
-  readonly job: ReturnType<typeof headOf>;
-  readonly attempt: number;
-  readonly outcome: Extract<JobSnapshot['state'], { kind: 'finished' }>['outcome'];
-  readonly startedAtMs: number | null;
-  readonly finishedAtMs: number;
-}): JobSnapshot => {
-  const { job, attempt, outcome, startedAtMs, finishedAtMs } = record;
-  return { envelope: job, state: { kind: 'finished', attempt, outcome, startedAtMs, finishedAtMs } };
-};

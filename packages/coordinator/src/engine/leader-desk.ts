@@ -7,7 +7,8 @@ import {
   type SubmitReply,
 } from '@zerofleet/protocol';
 import type { Clock } from '@zerofleet/runtime';
-import type { CancelReply, Engine } from './engine.js';
+import type { CancelReply } from './cancels.js';
+import type { Engine } from './engine.js';
 import type { FormatPolicy } from './format-policy.js';
 import type { LeaderPort } from './ports.js';
 
