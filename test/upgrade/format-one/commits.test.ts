@@ -47,7 +47,12 @@ const withoutFormat = (event: object): object =>
   Object.fromEntries(Object.entries(event).filter(([name]) => name !== 'format'));
 
 const foldNow = (commits: readonly Commit[]): Map<JobId, JobState> => {
-  const need = { room: { cpuMilli: 0, memoryMiB: 0 }, poolKey: '', mode: 'warm', outcomeBytesMax: 0 } as const;
+  const need = {
+    room: { cpuMilli: 0, memoryMiB: 0 },
+    poolKey: '',
+    mode: 'warm',
+    outcomeBytesMax: 0,
+  } as const;
   const state = new ShardState({ needOf: () => need, changed: () => undefined });
   for (const [index, commit] of commits.entries()) state.replay(commit, index + 1, new Map());
   return new Map([...state.jobs].map(([id, record]) => [id, record.state]));

@@ -6,6 +6,8 @@ import { docker, dockerLines, dockerQuiet, engineAnswers } from '../host/docker.
 const GONE_MS = 120_000;
 /** How long broker and worker get to remove their own tool containers before we do it. */
 const TOOLS_GONE_MS = 5_000;
+/** How long the Swarm's gateway network may stay in use after the node has left. */
+const GATEWAY_GONE_MS = 30_000;
 
 const isEmpty = async (args: readonly string[]): Promise<boolean> => {
   const result = await dockerQuiet(args);
@@ -55,10 +57,12 @@ export const removeVolume = async (name: string): Promise<void> => {
 export const removeSwarm = async (): Promise<void> => {
   if (!(await engineAnswers())) return;
   await dockerQuiet(['swarm', 'leave', '--force']);
-  await until(async () => (await dockerQuiet(['network', 'rm', 'docker_gwbridge'])).code === 0, {
-    timeoutMs: 5_000,
-    everyMs: 500,
-  });
+  // The engine lets go of what is attached to it a while after it has left.
+  const isGone = async (): Promise<boolean> => {
+    await dockerQuiet(['network', 'rm', 'docker_gwbridge']);
+    return (await dockerQuiet(['network', 'inspect', 'docker_gwbridge'])).code !== 0;
+  };
+  await until(isGone, { timeoutMs: GATEWAY_GONE_MS, everyMs: 500 });
 };
 
 /** Takes a label off this node. */
