@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { SECRET_BYTES_MAX } from '@zerofleet/model';
 import { Mask, SecretForms } from './mask.js';
 
 /** Shows `bytes` cut at `cuts`. */
@@ -115,4 +116,73 @@ describe('a mask', () => {
       c: 5,
     });
   });
+
+  it('shows what hiding all occurrences at once would show', () => {
+    const word = fc.string({ unit: fc.constantFrom('a', 'b'), minLength: 8, maxLength: 12 });
+    fc.assert(
+      fc.property(
+        fc.array(word, { minLength: 1, maxLength: 3 }),
+        fc.string({ unit: fc.constantFrom('a', 'a', 'b', 'b', 'c'), maxLength: 80 }),
+        fc.array(fc.nat(80), { maxLength: 12 }),
+        (values, text, cuts) => {
+          const forms = new SecretForms(values);
+          const bytes = Buffer.from(text);
+          expect(shown(forms, bytes, cuts).toString()).toBe(hiddenAtOnce(forms.patterns, bytes));
+        },
+      ),
+      { numRuns: 2_000 },
+    );
+  });
+
+  it('does not show what may go on where the output was cut off', () => {
+    const forms = new SecretForms(['swordfish', 'fish and chips']);
+    for (const [text, whole, cut] of [
+      ['a sword', 'a sword', 'a ***'],
+      ['a swordfish', 'a ***', 'a ***'],
+      ['a swordfish and', 'a *** and', 'a ***'],
+      ['a line\n', 'a line\n', 'a line\n'],
+    ] as const) {
+      expect(forms.hide(text)).toBe(whole);
+      expect(forms.hide(text, true)).toBe(cut);
+    }
+  });
+
+  it('hides the whole of a result that has a secret across its texts, and of one too deep to be looked through', () => {
+    const forms = new SecretForms(['"user":"ada","pin":1234']);
+    expect(forms.hideIn({ user: 'ada', pin: 1234 })).toBe('***');
+    expect(forms.hideIn({ user: 'ada', pin: 1235 })).toEqual({ user: 'ada', pin: 1235 });
+    const deep = JSON.parse('['.repeat(100_000) + ']'.repeat(100_000)) as [];
+    expect(forms.hideIn(deep)).toBe('***');
+  });
+
+  it('leaves a text that is no UTF-8 as it is', () => {
+    expect(new SecretForms(['swordfish']).hideIn(['\ud800', 'a\udfff'])).toEqual(['\ud800', 'a\udfff']);
+  });
+
+  it('costs no more where each place of the output begins an occurrence and ends one', () => {
+    const mask = new Mask(new SecretForms(['a'.repeat(SECRET_BYTES_MAX)]));
+    let bytes = 0;
+    for (let n = 0; n < 256; n += 1) bytes += mask.push(Buffer.alloc(65_536, 'a')).byteLength;
+    bytes += mask.push(Buffer.from('b')).byteLength + mask.end().byteLength;
+    expect(bytes).toBe('***b'.length);
+  });
 });
+
+/** The law: what belongs to an occurrence of a pattern is hidden, and those that overlap as one. */
+const hiddenAtOnce = (patterns: readonly Buffer[], bytes: Buffer): string => {
+  const found = patterns
+    .flatMap((pattern) => {
+      const places: { from: number; to: number }[] = [];
+      for (let from = bytes.indexOf(pattern); from >= 0; from = bytes.indexOf(pattern, from + 1))
+        places.push({ from, to: from + pattern.byteLength });
+      return places;
+    })
+    .sort((a, b) => a.from - b.from);
+  let text = '';
+  let hiddenTo = 0;
+  for (const { from, to } of found) {
+    if (from >= hiddenTo) text += `${bytes.toString('utf8', hiddenTo, from)}***`;
+    hiddenTo = Math.max(hiddenTo, to);
+  }
+  return text + bytes.toString('utf8', hiddenTo);
+};

@@ -5,8 +5,13 @@
  *     what follows it, and no more than that.
  * M2  Occurrences that overlap are hidden as one.
  * M3  What holds no occurrence passes unchanged.
+ * M4  Of output that was cut off nothing is shown that may be the beginning of an occurrence: the rest was dropped elsewhere.
+ *
+ * A text that becomes a secret only by the stars in it is shown: nothing of the secret was written there.
  */
-import { SECRET_BYTES_MIN, type JsonValue } from '@zerofleet/model';
+import type { JsonValue } from '@zerofleet/model';
+import { Matcher, ROOT } from './matcher.js';
+import { formsOf } from './secret-forms.js';
 
 const STARS = Buffer.from('***');
 const NOTHING = Buffer.alloc(0);
@@ -19,135 +24,118 @@ interface Span {
 /** What is looked for: one for all the streams of an attempt. */
 export class SecretForms {
   readonly patterns: readonly Buffer[];
+  readonly matcher: Matcher;
 
   constructor(values: readonly string[]) {
     const forms = new Set(values.flatMap(formsOf));
     this.patterns = [...forms].map((form) => Buffer.from(form, 'utf8'));
+    this.matcher = new Matcher(this.patterns);
   }
 
-  /** `text` with every occurrence hidden. */
-  hide(text: string): string {
+  /** `text` with every occurrence hidden; `isCut` where its end was dropped (M4). */
+  hide(text: string, isCut = false): string {
     const mask = new Mask(this);
-    return Buffer.concat([mask.push(Buffer.from(text, 'utf8')), mask.end()]).toString('utf8');
+    const bytes = Buffer.from(text, 'utf8');
+    const shown = Buffer.concat([mask.push(bytes), mask.end(isCut)]);
+    return shown.equals(bytes) ? text : shown.toString('utf8');
   }
 
-  /** `value` with every occurrence hidden in its texts, numbers and names. */
+  /** `value` with every occurrence hidden in its texts, numbers and names; all of it where one lies across several of them. */
   hideIn(value: JsonValue): JsonValue {
+    try {
+      const hidden = this.hideInside(value);
+      const text = JSON.stringify(hidden);
+      return this.hide(text) === text ? hidden : STARS.toString();
+    } catch (error) {
+      // Nested too deep to be looked through.
+      if (error instanceof RangeError) return STARS.toString();
+      throw error;
+    }
+  }
+
+  private hideInside(value: JsonValue): JsonValue {
     if (typeof value === 'string') return this.hide(value);
     if (typeof value === 'number') {
       const text = String(value);
       return this.hide(text) === text ? value : this.hide(text);
     }
-    if (Array.isArray(value)) return value.map((inner) => this.hideIn(inner as JsonValue));
+    if (Array.isArray(value)) return value.map((inner) => this.hideInside(inner as JsonValue));
     if (typeof value !== 'object' || value === null) return value;
     return Object.fromEntries(
-      Object.entries(value).map(([name, inner]) => [this.hide(name), this.hideIn(inner)]),
+      Object.entries(value).map(([name, inner]) => [this.hide(name), this.hideInside(inner)]),
     );
   }
 }
 
-/** One stream on its way to be shown. */
+/** One stream on its way to be shown. Places in it are counted in bytes from its beginning. */
 export class Mask {
-  private readonly patterns: readonly Buffer[];
-  private pending: Buffer = NOTHING;
-  /** So many bytes at the beginning of `pending` belong to an occurrence whose stars were shown. */
-  private hidden = 0;
+  private readonly matcher: Matcher;
+  private state = ROOT;
+  private came = 0;
+  /** All before this was shown or hidden; from here on the state has it. */
+  private done = 0;
+  /** Up to here stars that were shown stand for the text. */
+  private starsTo = 0;
+  /** Occurrences of which nothing was shown yet, in order, those that overlap as one (M2). */
+  private readonly spans: Span[] = [];
 
-  constructor({ patterns }: SecretForms) {
-    this.patterns = patterns;
+  constructor({ matcher }: SecretForms) {
+    this.matcher = matcher;
   }
 
   /** What may be shown now that `bytes` came (M1). */
   push(bytes: Buffer): Buffer {
-    const all = this.pending.byteLength === 0 ? bytes : Buffer.concat([this.pending, bytes]);
-    return this.show(all, all.byteLength - this.waiting(all));
+    const waiting = this.matcher.bytesOf(this.state);
+    const before = this.came;
+    this.state = this.matcher.read(this.state, bytes, (end, length) =>
+      this.add({ from: before + end - length, to: before + end }),
+    );
+    this.came += bytes.byteLength;
+    return this.show(waiting, bytes, this.came - this.matcher.depthOf(this.state));
   }
 
-  /** The rest, once nothing more comes. */
-  end(): Buffer {
-    return this.show(this.pending, this.pending.byteLength);
+  /** The rest, once nothing more comes; `isCut` where more was written than came (M4). */
+  end(isCut = false): Buffer {
+    const waiting = this.matcher.bytesOf(this.state);
+    if (isCut && waiting.byteLength > 0) this.add({ from: this.done, to: this.came });
+    this.state = ROOT;
+    return this.show(waiting, NOTHING, this.came);
   }
 
-  /** Shows `all` up to `cut`, and keeps the rest. */
-  private show(all: Buffer, cut: number): Buffer {
+  /** Spans come in the order of their ends. */
+  private add({ from, to }: Span): void {
+    let first = from;
+    for (let last = this.spans.at(-1); last !== undefined && last.to > from; last = this.spans.at(-1)) {
+      first = Math.min(first, last.from);
+      this.spans.pop();
+    }
+    this.spans.push({ from: first, to });
+  }
+
+  /** Shows the text up to `to`; it begins at `done` with `waiting`, then come `bytes`. */
+  private show(waiting: Buffer, bytes: Buffer, to: number): Buffer {
     const shown: Buffer[] = [];
-    let at = 0;
-    let hiddenTo = this.hidden;
-    for (const { from, to } of this.spansIn(all)) {
-      if (from >= cut) break;
-      // What stands before it, unless that belongs to the occurrence before.
-      if (from > hiddenTo || (hiddenTo === 0 && this.hidden === 0)) {
-        shown.push(all.subarray(Math.max(at, hiddenTo), from), STARS);
+    const begin = this.done;
+    const edge = begin + waiting.byteLength;
+    const copy = (from: number, until: number): void => {
+      if (from < Math.min(until, edge))
+        shown.push(waiting.subarray(from - begin, Math.min(until, edge) - begin));
+      if (Math.max(from, edge) < until) shown.push(bytes.subarray(Math.max(from, edge) - edge, until - edge));
+    };
+    let begun = 0;
+    for (const span of this.spans) {
+      if (span.from >= to) break;
+      begun += 1;
+      // One that overlaps those whose stars were shown lengthens them.
+      if (span.from >= this.starsTo) {
+        copy(Math.max(begin, this.starsTo), span.from);
+        shown.push(STARS);
       }
-      hiddenTo = Math.max(hiddenTo, to);
-      at = to;
+      this.starsTo = Math.max(this.starsTo, span.to);
     }
-    const rest = Math.max(at, hiddenTo);
-    if (rest < cut) shown.push(all.subarray(rest, cut));
-    this.hidden = Math.max(hiddenTo - cut, 0);
-    this.pending = all.subarray(cut);
-    return Buffer.concat(shown);
-  }
-
-  /** Every occurrence, those that overlap as one (M2), in order. */
-  private spansIn(all: Buffer): Span[] {
-    const found: Span[] = [];
-    for (const pattern of this.patterns)
-      for (let from = all.indexOf(pattern); from >= 0; from = all.indexOf(pattern, from + 1))
-        found.push({ from, to: from + pattern.byteLength });
-    found.sort((a, b) => a.from - b.from);
-    const joined: Span[] = [];
-    for (const span of found) {
-      const last = joined.at(-1);
-      if (last === undefined || span.from >= last.to) joined.push(span);
-      else joined[joined.length - 1] = { from: last.from, to: Math.max(last.to, span.to) };
-    }
-    return joined;
-  }
-
-  /** Bytes at the end of `all` that may begin an occurrence. */
-  private waiting(all: Buffer): number {
-    let most = 0;
-    for (const pattern of this.patterns) {
-      const longest = Math.min(pattern.byteLength - 1, all.byteLength);
-      for (let length = longest; length > most; length -= 1)
-        if (all.compare(pattern, 0, length, all.byteLength - length) === 0) {
-          most = length;
-          break;
-        }
-    }
-    return most;
+    this.spans.splice(0, begun);
+    copy(Math.max(begin, this.starsTo), to);
+    this.done = to;
+    return shown.length === 1 ? (shown[0] as Buffer) : Buffer.concat(shown);
   }
 }
-
-/** The forms of a value that are looked for, each of SECRET_BYTES_MIN bytes at least. */
-const formsOf = (value: string): string[] => {
-  const bytes = Buffer.from(value, 'utf8');
-  const hex = bytes.toString('hex');
-  const forms = [
-    value,
-    JSON.stringify(value).slice(1, -1),
-    encodeURIComponent(value),
-    hex,
-    hex.toUpperCase(),
-    ...base64Forms(bytes),
-    ...value.split(/\r?\n/),
-  ];
-  return forms.filter((form) => Buffer.byteLength(form) >= SECRET_BYTES_MIN);
-};
-
-/** Bytes and characters of a base64 group. */
-const GROUP_BYTES = 3;
-const CHAR_BITS = 6;
-
-/** What of the value's base64 is the same whatever stands around it: for each place in a group, in both alphabets. */
-const base64Forms = (bytes: Buffer): string[] =>
-  [0, 1, 2].flatMap((before) => {
-    const text = Buffer.concat([Buffer.alloc(before), bytes])
-      .toString('base64')
-      .replace(/=+$/, '');
-    const from = Math.ceil((before * 8) / CHAR_BITS);
-    const isWhole = (before + bytes.byteLength) % GROUP_BYTES === 0;
-    const own = text.slice(from, isWhole ? undefined : -1);
-    return [own, own.replaceAll('+', '-').replaceAll('/', '_')];
-  });
