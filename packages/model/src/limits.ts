@@ -50,6 +50,8 @@ export const SECRET_BYTES_MIN = 8;
 export const SECRET_BYTES_MAX = 32 * 1024;
 /** Secrets that one job may name. */
 export const SECRETS_PER_JOB_MAX = 16;
+/** Their values together, in bytes: what is looked for in a job's output costs memory and time before it starts. */
+export const SECRET_BYTES_PER_JOB_MAX = 64 * 1024;
 /** Schedules of one tenant, at most. */
 export const SCHEDULES_MAX = 100;
 /** Missed runs of a schedule that are made up for, at most; what is older is left out. */

@@ -84,6 +84,8 @@ export class Attempt {
       return this.failed('start_failed', `the worker could not run it: ${(error as Error).message}`);
     } finally {
       this.ladder();
+      // What is held on to for readers of the output has no values.
+      this.secrets = undefined;
     }
   }
 
@@ -104,8 +106,9 @@ export class Attempt {
     const opened = openSecrets(this.job, this.tools.sealer);
     if (typeof opened === 'string') return this.failed('start_failed', opened);
     this.secrets = opened;
-    const payload = opened === undefined ? loaded : { ...loaded, arguments: opened.fill(loaded.arguments) };
-    const slot = await this.prepare(payload);
+    const filled = opened?.fill(loaded.arguments) ?? loaded.arguments;
+    if (typeof filled === 'string') return this.failed('start_failed', filled);
+    const slot = await this.prepare({ ...loaded, arguments: filled });
     if (!('link' in slot)) return slot;
     this.slot = slot;
     this.ran = true;
@@ -214,7 +217,7 @@ export class Attempt {
     const own = this.stopReason !== undefined || this.timedOut;
     if (end.kind === 'ended' && end.why === 'engine_lost' && !own)
       return { kind: 'lost', reason: end.reason };
-    this.secrets?.rest((stream, bytes) => this.spool.push(stream, bytes));
+    this.secrets?.rest(isCut(end), (stream, bytes) => this.spool.push(stream, bytes));
     const output = await this.storeOutput(end.kind === 'result' && end.result.output.truncated);
     const report: AttemptReport =
       end.kind === 'result'
@@ -277,6 +280,10 @@ export class Attempt {
 
 /** Whether the container may serve its tenant again: the tool ended by itself. */
 const isClean = (end: RunEnd): boolean => end.kind === 'result' && end.result.signal === null;
+
+/** Whether the tool may have written more than came: it was over its limit, or did not end by itself. */
+const isCut = (end: RunEnd): boolean =>
+  !isClean(end) || (end.kind === 'result' && end.result.output.truncated);
 
 const failureOfEnd = (ended: Ended): { code: FailureCode; message: string } => ({
   code: ended.why === 'breach' ? 'protocol' : 'container_lost',
