@@ -11,6 +11,8 @@ export const COMMIT_BYTES_MAX = 512 * 1024;
 export const INLINE_ARGUMENTS_BYTES_MAX = 16 * 1024;
 /** A result and its output above this go to a blob before the worker says `done`. */
 export const INLINE_OUTCOME_BYTES_MAX = 16 * 1024;
+/** How deep arguments may be nested. */
+export const ARGUMENTS_DEPTH_MAX = 200;
 /** An HTTP body, at most. */
 export const BODY_BYTES_MAX = 512 * 1024;
 /** Input files of a job, at most. */

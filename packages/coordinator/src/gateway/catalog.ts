@@ -3,24 +3,32 @@ import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.
 import type { JsonObject, Refusal, ToolDefinition, ToolName } from '@zerofleet/model';
 import type { ToolView } from '@zerofleet/protocol';
 import { ConfigError } from '@zerofleet/runtime';
-import { withoutRefs } from './secret-refs.js';
+import { relaxed } from './relaxed-schema.js';
+import { withPlaceholders } from './secret-refs.js';
 
 /** Schema errors that an answer lists, at most. */
 const ERRORS_MAX = 5;
-/** Keywords that say what a text is like. */
-const OF_TEXTS = new Set(['minLength', 'maxLength', 'pattern', 'format', 'enum', 'const']);
+
+/** A tool's schema, and the same for arguments that refer to secrets. */
+interface Validators {
+  readonly plain: ValidateFunction;
+  readonly relaxed: ValidateFunction;
+}
 
 export class Catalog {
   readonly definitions: ReadonlyMap<ToolName, ToolDefinition>;
-  private readonly validators = new Map<ToolName, ValidateFunction>();
+  private readonly validators = new Map<ToolName, Validators>();
 
   /** Throws ConfigError that names the tool whose schema is broken. */
   constructor(definitions: readonly ToolDefinition[]) {
     this.definitions = new Map(definitions.map((definition) => [definition.name, definition]));
-    const ajv = new Ajv2020({ strict: true, allowUnionTypes: true, allErrors: true });
+    // One error is enough for an answer; to find all of them would cost as much as the caller likes.
+    const strict = new Ajv2020({ strict: true, allowUnionTypes: true, allErrors: false });
+    const lenient = new Ajv2020({ strict: false, allErrors: false });
     for (const { name, arguments: schema } of definitions) {
       try {
-        this.validators.set(name, ajv.compile(schema));
+        const plain = strict.compile(schema);
+        this.validators.set(name, { plain, relaxed: lenient.compile(relaxed(schema)) });
       } catch (error) {
         throw new ConfigError(`tool ${name}: its argument schema is broken: ${(error as Error).message}`);
       }
@@ -33,15 +41,13 @@ export class Catalog {
 
   /** What is wrong with `args` for the tool, or undefined. */
   check(tool: ToolDefinition, args: JsonObject): Refusal | undefined {
-    const validate = this.validators.get(tool.name);
-    const plain = withoutRefs(args);
-    if (validate === undefined || validate(plain.args)) return undefined;
-    // What a secret's text must be like nobody can say here; that it is a text is known.
-    const known = (validate.errors ?? []).filter(
-      ({ instancePath, keyword }) => !plain.paths.has(instancePath) || !OF_TEXTS.has(keyword),
-    );
-    if (known.length === 0) return undefined;
-    const errors = describe(known);
+    const validators = this.validators.get(tool.name);
+    if (validators === undefined) return undefined;
+    const filled = withPlaceholders(args);
+    const validate = filled === undefined ? validators.plain : validators.relaxed;
+    if (validate(filled ?? args)) return undefined;
+    // An `if` only repeats what is wrong inside.
+    const errors = describe((validate.errors ?? []).filter(({ keyword }) => keyword !== 'if'));
     const first = errors[0];
     const where = first === undefined ? '' : `: ${first.path} ${first.message}`;
     return {

@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { SECRETS_PER_JOB_MAX, type JsonObject, type ToolDefinition, type ToolName } from '@zerofleet/model';
+import {
+  ARGUMENTS_DEPTH_MAX,
+  SECRETS_PER_JOB_MAX,
+  type JsonObject,
+  type JsonValue,
+  type ToolDefinition,
+  type ToolName,
+} from '@zerofleet/model';
 import { Catalog } from './catalog.js';
 import { secretNamesIn } from './secret-refs.js';
 
@@ -40,7 +47,9 @@ describe('references to secrets', () => {
     ['with more members', { a: { $secret: 'TOKEN', b: 1 } }, '/arguments/a'],
     ['without a name', { a: [{ $secret: '' }] }, '/arguments/a/0'],
     ['with a name that is none', { a: { b: { $secret: 'no name' } } }, '/arguments/a/b'],
-    ['with a number', { $secret: 5 }, '/arguments'],
+    ['with a number', { a: { $secret: 5 } }, '/arguments/a'],
+    ['in the place of all arguments', { $secret: 'TOKEN' }, '/arguments'],
+    ['at a place that has to be escaped', { 'a/b~c': { $secret: 5 } }, '/arguments/a~1b~0c'],
     [
       'too many',
       Object.fromEntries(
@@ -62,5 +71,68 @@ describe('references to secrets', () => {
     // What is no reference is checked as it is.
     expect(catalog.check(TOOL, { token: 'short' })).toMatchObject({ code: 'invalid_arguments' });
     expect(catalog.check(TOOL, { token: REF, extra: REF })).toMatchObject({ code: 'invalid_arguments' });
+  });
+
+  it('are looked for as deep as arguments may be, and no deeper', () => {
+    const nested = (levels: number): JsonObject => ({
+      a: JSON.parse('['.repeat(levels - 1) + ']'.repeat(levels - 1)) as [],
+    });
+    expect(secretNamesIn(nested(ARGUMENTS_DEPTH_MAX))).toEqual({ names: [] });
+    for (const levels of [ARGUMENTS_DEPTH_MAX + 1, 100_000])
+      expect(secretNamesIn(nested(levels))).toMatchObject({ code: 'invalid_request' });
+  });
+
+  const OTHER = { $secret: 'OTHER' };
+  const text = (rest: JsonObject): JsonObject => ({ type: 'string', ...rest });
+  const list = (rest: JsonObject): JsonObject => ({ type: 'array', items: { type: 'string' }, ...rest });
+  it.each<[string, JsonObject, JsonValue, boolean]>([
+    ['one of two words', { anyOf: [text({ const: 'x' }), text({ const: 'y' })] }, REF, true],
+    ['exactly one of two patterns', text({ oneOf: [{ pattern: '^gh_' }, { pattern: '^gl_' }] }), REF, true],
+    ['a text or a number', { oneOf: [text({ minLength: 9 }), { type: 'integer' }] }, REF, true],
+    ['a text that is not a word', text({ not: { const: 'x' } }), REF, true],
+    ['a text of a length by name', { $ref: '#/$defs/token' }, REF, true],
+    ['a number', { type: 'number' }, REF, false],
+    ['one of two numbers', { enum: [1, 2] }, REF, false],
+    ['a constant that is no text', { const: null }, REF, false],
+    ['an object', { type: 'object' }, REF, false],
+    ['no two alike', list({ uniqueItems: true }), [REF, OTHER], true],
+    ['no two alike', list({ uniqueItems: true }), [REF, REF], false],
+    ['two at most', list({ maxItems: 2 }), [REF, OTHER, 'x'], false],
+    ['short ones', list({ items: text({ maxLength: 3 }) }), [REF, 'abc'], true],
+    ['short ones', list({ items: text({ maxLength: 3 }) }), [REF, 'abcd'], false],
+  ])('in the place of %s (%j): %j fits: %s', (_what, schema, value, fits) => {
+    const properties = { a: schema };
+    const $defs = { token: text({ minLength: 40 }) };
+    const tool = { ...TOOL, arguments: { type: 'object', properties, $defs } };
+    const wrong = new Catalog([tool]).check(tool, { a: value });
+    expect(wrong === undefined, JSON.stringify(wrong)).toBe(fits);
+  });
+
+  it('leave what other arguments ask for as it is', () => {
+    const ask = (mode: JsonObject): JsonObject => ({
+      if: { properties: { mode } },
+      then: { properties: { b: {} }, required: ['b'] },
+    });
+    const tool = {
+      ...TOOL,
+      arguments: {
+        type: 'object',
+        properties: { a: { type: 'string' }, mode: { type: 'string', enum: ['x', 'y'] }, b: {} },
+        required: ['mode'],
+        allOf: [ask({ const: 'x' })],
+      },
+    };
+    const catalog = new Catalog([tool]);
+    expect(catalog.check(tool, { a: REF, mode: 'x' })).toMatchObject({ code: 'invalid_arguments' });
+    expect(catalog.check(tool, { a: REF, mode: 'y' })).toBeUndefined();
+    expect(catalog.check(tool, { a: REF, mode: 'z' })).toMatchObject({
+      errors: [{ path: '/arguments/mode' }],
+    });
+    expect(catalog.check(tool, { a: 'x', mode: REF })).toBeUndefined();
+  });
+
+  it('cost no more where much is wrong', () => {
+    const args = { token: 'x', list: Array.from({ length: 250_000 }, () => 1) };
+    expect(catalog.check(TOOL, args)?.errors).toHaveLength(1);
   });
 });

@@ -2,13 +2,26 @@
  * References to secrets in arguments: an object with the one member `$secret`, in the place of a string.
  *
  * R1  What looks like a reference is one: a misspelt one is refused, so that no tool is ever given the name in place of the value.
+ * R2  Arguments that are nested deeper than ARGUMENTS_DEPTH_MAX are refused here: whoever walks them later may do so by recursion.
  */
-import { SECRETS_PER_JOB_MAX, type JsonObject, type JsonValue, type Refusal } from '@zerofleet/model';
+import {
+  ARGUMENTS_DEPTH_MAX,
+  SECRETS_PER_JOB_MAX,
+  type JsonObject,
+  type JsonValue,
+  type Refusal,
+} from '@zerofleet/model';
 import { SECRET_MEMBER } from '@zerofleet/protocol';
 
 const NAME = /^[A-Za-z][A-Za-z0-9_]{0,63}$/;
-/** Stands for a value while arguments are checked: nobody here knows it. */
-const PLACEHOLDER = 'secret';
+/** Begins what stands for a value while arguments are checked: nobody here knows it. */
+export const PLACEHOLDER = '\u0000secret:';
+
+interface Wrong {
+  /** JSON pointer, from the place that was looked at. */
+  readonly path: string;
+  readonly message: string;
+}
 
 const isObject = (value: JsonValue): value is JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -19,26 +32,35 @@ const isReference = (value: JsonValue): value is JsonObject =>
 /** Names of the secrets that `args` refers to, or what is wrong with a reference. */
 export const secretNamesIn = (args: JsonObject): { readonly names: readonly string[] } | Refusal => {
   const names = new Set<string>();
-  const wrong = collect(args, '/arguments', names);
-  if (wrong !== undefined) return wrong;
+  const wrong = isReference(args) ? { path: '', message: 'may hold references, not be one' } : undefined;
+  const found = wrong ?? wrongIn(args, 1, names);
+  if (found !== undefined) return refusal(`/arguments${found.path}`, found.message);
   return names.size <= SECRETS_PER_JOB_MAX
     ? { names: [...names].sort() }
     : refusal('/arguments', `may refer to ${SECRETS_PER_JOB_MAX} secrets at most`);
 };
 
-const collect = (value: JsonValue, path: string, names: Set<string>): Refusal | undefined => {
-  if (isReference(value)) {
-    const name = value[SECRET_MEMBER];
-    if (Object.keys(value).length > 1) return refusal(path, `has more members than ${SECRET_MEMBER}`);
-    if (typeof name !== 'string' || !NAME.test(name)) return refusal(path, 'names no secret');
-    names.add(name);
-    return undefined;
-  }
+/** The first thing that is wrong in `value`; adds the names that it refers to. */
+const wrongIn = (value: JsonValue, depth: number, names: Set<string>): Wrong | undefined => {
   if (typeof value !== 'object' || value === null) return undefined;
+  if (depth > ARGUMENTS_DEPTH_MAX)
+    return { path: '', message: `is nested deeper than ${ARGUMENTS_DEPTH_MAX} levels` };
+  if (isReference(value)) return wrongWith(value, names);
   for (const [member, inner] of Object.entries<JsonValue>(value)) {
-    const found = collect(inner, `${path}/${member}`, names);
-    if (found !== undefined) return found;
+    const wrong = wrongIn(inner, depth + 1, names);
+    if (wrong === undefined) continue;
+    const step = member.replaceAll('~', '~0').replaceAll('/', '~1');
+    return { path: `/${step}${wrong.path}`, message: wrong.message };
   }
+  return undefined;
+};
+
+const wrongWith = (reference: JsonObject, names: Set<string>): Wrong | undefined => {
+  const name = reference[SECRET_MEMBER];
+  if (Object.keys(reference).length > 1)
+    return { path: '', message: `has more members than ${SECRET_MEMBER}` };
+  if (typeof name !== 'string' || !NAME.test(name)) return { path: '', message: 'names no secret' };
+  names.add(name);
   return undefined;
 };
 
@@ -48,25 +70,21 @@ const refusal = (path: string, message: string): Refusal => ({
   errors: [{ path, message }],
 });
 
-/** `args` with a text in the place of each reference, and the paths where that stands, as JSON pointers. */
-export const withoutRefs = (
-  args: JsonObject,
-): { readonly args: JsonObject; readonly paths: ReadonlySet<string> } => {
-  const paths = new Set<string>();
-  const replace = (value: JsonValue, path: string): JsonValue => {
-    if (isReference(value)) {
-      paths.add(path);
-      return PLACEHOLDER;
-    }
-    if (Array.isArray(value)) return value.map((inner, n) => replace(inner as JsonValue, `${path}/${n}`));
-    return isObject(value) ? replaceMembers(value, path) : value;
-  };
-  const replaceMembers = (value: JsonObject, path: string): JsonObject =>
-    Object.fromEntries(
-      Object.entries(value).map(([member, inner]) => [
-        member,
-        replace(inner, `${path}/${member.replaceAll('~', '~0').replaceAll('/', '~1')}`),
-      ]),
-    );
-  return { args: replaceMembers(args, ''), paths };
+/** `args` with a text in the place of each reference, one for each name; undefined where there is none. */
+export const withPlaceholders = (args: JsonObject): JsonObject | undefined =>
+  holdsReference(args) ? (replaceIn(args) as JsonObject) : undefined;
+
+const holdsReference = (value: JsonValue): boolean =>
+  typeof value === 'object' &&
+  value !== null &&
+  (isReference(value) || Object.values<JsonValue>(value).some(holdsReference));
+
+const replaceIn = (value: JsonValue): JsonValue => {
+  if (Array.isArray(value)) return value.map((inner) => replaceIn(inner as JsonValue));
+  if (!isObject(value)) return value;
+  const name = value[SECRET_MEMBER];
+  if (typeof name === 'string') return `${PLACEHOLDER}${name}`;
+  return Object.fromEntries(
+    Object.entries<JsonValue>(value).map(([member, inner]) => [member, replaceIn(inner)]),
+  );
 };
