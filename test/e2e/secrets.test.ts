@@ -25,8 +25,9 @@ import base64, json, sys, time, urllib.parse
 value = sys.argv[1]
 out = sys.stdout.buffer
 out.write(f"length {len(value)} of {1 + (sys.stdin.read() == value)}\\n".encode()); out.flush()
-for text in [value, json.dumps(value, ensure_ascii=False), urllib.parse.quote(value, safe="!'()*~-_."),
-             base64.b64encode(b"x" + value.encode()).decode(), value.encode().hex()]:
+for text in [value, json.dumps(value), json.dumps(value, ensure_ascii=False), repr(value), urllib.parse.quote(value),
+             urllib.parse.quote(value, safe=""), base64.b64encode(b"x" + value.encode()).decode(),
+             base64.encodebytes(value.encode()).decode(), value.encode().hex()]:
     out.write(text.encode() + b"|")
 for byte in value.encode():
     out.write(bytes([byte])); out.flush(); time.sleep(0.002)
@@ -41,7 +42,9 @@ const forms = (value: string): Buffer[] => {
   const texts = [
     value,
     JSON.stringify(value).slice(1, -1),
+    JSON.stringify(value).slice(1, -1).replaceAll('ü', '\\u00fc'),
     encodeURIComponent(value),
+    encodeURIComponent(value).replaceAll('%2F', '/'),
     bytes.toString('hex'),
     base64,
     ...lines,
@@ -93,6 +96,7 @@ const everything = async (): Promise<ReadonlyMap<string, Buffer>> => {
     found.set(`service ${name}`, Buffer.from(docker('service', 'inspect', name)));
   }
   found.set('containers', Buffer.from(docker('inspect', ...ids('ps', '-aq'))));
+  found.set('tasks', Buffer.from(docker('inspect', ...ids('stack', 'ps', '-q', '--no-trunc', stack))));
   for (const service of ['coordinator', 'worker', 'broker'])
     found.set(`metrics of ${service}`, Buffer.from((await probe(stack, service, '/metrics')) ?? ''));
   return found;
@@ -122,7 +126,7 @@ describe('a planted secret', () => {
     // It had the value: its length is as it is, and each form of it is stars.
     const said = ran === undefined ? '' : outputOf(ran).toString();
     expect(said).toContain(`length ${[...VALUE].length} of 2\n***|`);
-    expect(said.split('|').slice(0, 6)).toHaveLength(6);
+    expect(said.split('|')).toHaveLength(10);
     for (const job of jobs) {
       const shown = Buffer.concat([Buffer.from(JSON.stringify(job)), outputOf(job)]);
       for (const form of forms(VALUE)) expect(shown.includes(form), form.toString()).toBe(false);

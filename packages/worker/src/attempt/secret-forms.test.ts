@@ -79,6 +79,13 @@ describe.each(VALUES)('%j', (value) => {
 });
 
 describe('forms of a secret', () => {
+  it('hold the last line of its base64 too', () => {
+    const value = 'x'.repeat(62);
+    const text = said('base64', [], value);
+    expect(text).toMatch(/^\w{76}\n\w{7}=\n$/);
+    expect(new SecretForms([value]).hide(text)).toMatch(/^\*\*\*\w=\n$/);
+  });
+
   it('are long enough to be told from other text, and are there once', () => {
     for (const value of [...VALUES, '12345678', '\n\n\n\n\n\n\n\n', 'short\nlines\nof a text\n']) {
       const forms = formsOf(value);

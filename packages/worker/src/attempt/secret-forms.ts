@@ -90,6 +90,8 @@ const base64Forms = (bytes: Buffer): readonly string[] => {
   return [...whole, ...urls, ...WRAPPED_AT.flatMap((columns) => wrapped(aligned, columns))];
 };
 
-/** The lines of `text`, where it is longer than one. */
-const wrapped = (text: string, columns: number): readonly string[] =>
-  text.length <= columns ? [] : (text.match(new RegExp(`.{1,${columns}}`, 'g')) ?? []);
+/** `text` in lines and each of them, where it is longer than one: the last may be too short to be told by itself. */
+const wrapped = (text: string, columns: number): readonly string[] => {
+  const lines = text.match(new RegExp(`.{1,${columns}}`, 'g')) ?? [];
+  return lines.length > 1 ? [lines.join('\n'), ...lines] : [];
+};
