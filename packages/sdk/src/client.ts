@@ -25,6 +25,7 @@ import { systemClock, type SdkClock } from './clock.js';
 import { BadOptionError, ProblemError, SubmissionAmbiguousError, wordsOf } from './errors.js';
 import { eventStream } from './event-stream.js';
 import { JsonCaller } from './json-caller.js';
+import { step } from './path.js';
 import { SettingsClient } from './settings.js';
 
 /** A request's time limit where nothing is waited for, in ms. */
@@ -131,7 +132,7 @@ export class ZerofleetClient {
   /** The job as it stands, or as it stands when it is final or `waitMs` is over. */
   async get(id: string, options: GetOptions = {}): Promise<JobView> {
     const waitMs = bounded(options.waitMs);
-    const path = `/v1/jobs/${encodeURIComponent(id)}${waitQuery(waitMs)}`;
+    const path = `/v1/jobs/${step(id)}${waitQuery(waitMs)}`;
     const { url, answer } = await this.caller.answer(this.request('GET', path, waitMs, options));
     return jobOf(url, answer);
   }
@@ -161,7 +162,7 @@ export class ZerofleetClient {
     return eventStream({
       caller: this.caller,
       clock: this.clock,
-      call: { ...this.request('GET', `/v1/jobs/${encodeURIComponent(id)}/events`, 0, options), stream: true },
+      call: { ...this.request('GET', `/v1/jobs/${step(id)}/events`, 0, options), stream: true },
       budget: this.caller.budget(retryBudgetMs),
       lastEventId,
       signal,
@@ -170,7 +171,7 @@ export class ZerofleetClient {
 
   /** Asks for the job's end; what it is then called is in its outcome. A final job stays as it is. */
   async cancel(id: string, options: CallOptions = {}): Promise<JobView> {
-    const path = `/v1/jobs/${encodeURIComponent(id)}/cancel`;
+    const path = `/v1/jobs/${step(id)}/cancel`;
     const { url, answer } = await this.caller.answer(this.request('POST', path, 0, options));
     return jobOf(url, answer);
   }
@@ -182,8 +183,8 @@ export class ZerofleetClient {
   }
 
   /** Why a job waits, and for how long it is likely to. */
-  why(id: string, options: CallOptions = {}): Promise<WhyView> {
-    return this.json.get(`/v1/jobs/${encodeURIComponent(id)}/why`, options);
+  async why(id: string, options: CallOptions = {}): Promise<WhyView> {
+    return this.json.get(`/v1/jobs/${step(id)}/why`, options);
   }
 
   /** The fleet, and the caller's own jobs. */
@@ -207,7 +208,7 @@ export class ZerofleetClient {
    * have happened though no answer came.
    */
   async redrive(id: string, options: CallOptions = {}): Promise<JobView> {
-    const path = `/v1/dead-letters/${encodeURIComponent(id)}/redrive`;
+    const path = `/v1/dead-letters/${step(id)}/redrive`;
     return this.accepted({ ...this.request('POST', path, 0, options), repeat: 'keyed' });
   }
 

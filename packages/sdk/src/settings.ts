@@ -12,8 +12,9 @@ import type {
 } from '@zerofleet/protocol';
 import type { CallOptions } from './client.js';
 import type { JsonCaller } from './json-caller.js';
+import { step } from './path.js';
 
-const named = (list: string, name: string): string => `/v1/${list}/${encodeURIComponent(name)}`;
+const named = (list: string, name: string): string => `/v1/${list}/${step(name)}`;
 
 export class SettingsClient {
   private readonly json: JsonCaller;
@@ -23,52 +24,52 @@ export class SettingsClient {
   }
 
   /** What the tenant may use, and what it does. */
-  quotas(options: CallOptions = {}): Promise<QuotasView> {
+  async quotas(options: CallOptions = {}): Promise<QuotasView> {
     return this.json.get('/v1/quotas', options);
   }
 
-  keys(options: CallOptions = {}): Promise<KeysView> {
+  async keys(options: CallOptions = {}): Promise<KeysView> {
     return this.json.get('/v1/keys', options);
   }
 
   /** A new key: the answer holds it, this once. Never sent twice, since each is another key. */
-  createKey(key: NewKey, options: CallOptions = {}): Promise<NewKeyView> {
+  async createKey(key: NewKey, options: CallOptions = {}): Promise<NewKeyView> {
     return this.json.make('/v1/keys', key, options);
   }
 
   /** Ends a key, and what it holds open. */
-  revokeKey(id: string, options: CallOptions = {}): Promise<void> {
+  async revokeKey(id: string, options: CallOptions = {}): Promise<void> {
     return this.json.delete(named('keys', id), options);
   }
 
   /** Names of secrets; no call gives a value back. */
-  secrets(options: CallOptions = {}): Promise<SecretsView> {
+  async secrets(options: CallOptions = {}): Promise<SecretsView> {
     return this.json.get('/v1/secrets', options);
   }
 
   /** Sets a secret, to be named in arguments as `{"$secret": name}`. */
-  setSecret(name: string, value: string, options: CallOptions = {}): Promise<SecretView> {
+  async setSecret(name: string, value: string, options: CallOptions = {}): Promise<SecretView> {
     return this.json.put(named('secrets', name), { value }, options);
   }
 
-  deleteSecret(name: string, options: CallOptions = {}): Promise<void> {
+  async deleteSecret(name: string, options: CallOptions = {}): Promise<void> {
     return this.json.delete(named('secrets', name), options);
   }
 
-  schedules(options: CallOptions = {}): Promise<SchedulesView> {
+  async schedules(options: CallOptions = {}): Promise<SchedulesView> {
     return this.json.get('/v1/schedules', options);
   }
 
-  schedule(name: string, options: CallOptions = {}): Promise<ScheduleView> {
+  async schedule(name: string, options: CallOptions = {}): Promise<ScheduleView> {
     return this.json.get(named('schedules', name), options);
   }
 
   /** Sets a schedule; runs that an earlier one planned are taken back. */
-  setSchedule(name: string, schedule: Schedule, options: CallOptions = {}): Promise<ScheduleView> {
+  async setSchedule(name: string, schedule: Schedule, options: CallOptions = {}): Promise<ScheduleView> {
     return this.json.put(named('schedules', name), schedule, options);
   }
 
-  deleteSchedule(name: string, options: CallOptions = {}): Promise<void> {
+  async deleteSchedule(name: string, options: CallOptions = {}): Promise<void> {
     return this.json.delete(named('schedules', name), options);
   }
 }
