@@ -171,8 +171,24 @@ describe('settings', () => {
     rmSync(folder, { recursive: true });
   });
 
+  it('does not ask twice for a key, and says so when one may have been made', async () => {
+    const api = await serve({ 'POST /v1/keys': (reply) => reply.socket?.destroy() });
+    const end = await zerofleet(api.url, 'keys', 'create', 'ci');
+    expect(end).toMatchObject({ code: EXIT.unavailable, stdout: '' });
+    expect(end.stderr).toMatch(/^zerofleet: it may or may not have been made[^\n]*keys list[^\n]*\n$/);
+    expect(api.seen).toHaveLength(1);
+  });
+
+  it('says so when what answers is no fleet', async () => {
+    const api = await serve({ 'GET /v1/quotas': answer(200, { hello: 'world' }) });
+    const end = await zerofleet(api.url, 'quotas', 'show');
+    expect(end).toMatchObject({ code: EXIT.unavailable, stdout: '' });
+    expect(end.stderr).toMatch(/^zerofleet: [^\n]*its body is not quotas of a tenant[^\n]*--url\n$/);
+  });
+
   it.each([
     ['quotas set acme weight', /KEY=VALUE/],
+    ['tenants show ..', /'\.\.' cannot be a name/],
     ['quotas set acme jobs=1', /there is no quota 'jobs'/],
     ['quotas set acme queuedMax=0', /give a whole number from 1/],
     ['quotas set acme queuedMax=-5', /give a whole number from 1/],

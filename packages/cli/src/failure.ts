@@ -2,6 +2,7 @@
 import { EXIT, PROBLEMS, type ProblemCode } from '@zerofleet/model';
 import {
   BadOptionError,
+  CreationAmbiguousError,
   ProblemError,
   StreamBrokenError,
   SubmissionAmbiguousError,
@@ -35,6 +36,11 @@ export const failureOf = (error: unknown): Failure => {
   if (error instanceof ProblemError) return { line: problemLine(error), exit: problemExit(error) };
   if (error instanceof SubmissionAmbiguousError)
     return { line: ambiguousLine(error), exit: EXIT.unavailable };
+  if (error instanceof CreationAmbiguousError)
+    return {
+      line: `${error.message}; look for it with 'zerofleet keys list', and revoke it before you make another`,
+      exit: EXIT.unavailable,
+    };
   if (error instanceof UnreachableError)
     return {
       line: `${error.message}; check --url or ZEROFLEET_URL, and that the fleet runs`,

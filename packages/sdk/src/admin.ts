@@ -13,6 +13,7 @@ import type {
   TenantView,
 } from '@zerofleet/protocol';
 import type { CallOptions } from './client.js';
+import { DEFAULTS, KEYS, NEW_KEY, PAUSE, PAUSES, QUOTAS, TENANT, TENANTS } from './control-answers.js';
 import type { JsonCaller } from './json-caller.js';
 import { step } from './path.js';
 
@@ -30,16 +31,16 @@ export class AdminClient {
   }
 
   async tenants(options: CallOptions = {}): Promise<TenantsView> {
-    return this.json.get('/v1/admin/tenants', options);
+    return this.json.get('/v1/admin/tenants', TENANTS, options);
   }
 
   async tenant(tenant: string, options: CallOptions = {}): Promise<TenantView> {
-    return this.json.get(tenantPath(tenant), options);
+    return this.json.get(tenantPath(tenant), TENANT, options);
   }
 
   /** Makes a tenant; one that is there gets these quotas in place of its own, or keeps them where none are given. */
   async putTenant(tenant: string, body: NewTenant = {}, options: CallOptions = {}): Promise<TenantView> {
-    return this.json.put(tenantPath(tenant), body, options);
+    return this.json.put(tenantPath(tenant), body, TENANT, options);
   }
 
   /** Ends a tenant with its keys, secrets and schedules. Its jobs go on. */
@@ -48,30 +49,30 @@ export class AdminClient {
   }
 
   async quotas(tenant: string, options: CallOptions = {}): Promise<QuotasView> {
-    return this.json.get(`${tenantPath(tenant)}/quotas`, options);
+    return this.json.get(`${tenantPath(tenant)}/quotas`, QUOTAS, options);
   }
 
   async changeQuotas(tenant: string, patch: QuotaPatch, options: CallOptions = {}): Promise<QuotasView> {
-    return this.json.patch(`${tenantPath(tenant)}/quotas`, patch, options);
+    return this.json.patch(`${tenantPath(tenant)}/quotas`, patch, QUOTAS, options);
   }
 
   /** Quotas of tenants that have none of their own. */
   async defaults(options: CallOptions = {}): Promise<DefaultsView> {
-    return this.json.get('/v1/admin/defaults', options);
+    return this.json.get('/v1/admin/defaults', DEFAULTS, options);
   }
 
   async changeDefaults(patch: QuotaPatch, options: CallOptions = {}): Promise<DefaultsView> {
-    return this.json.patch('/v1/admin/defaults', patch, options);
+    return this.json.patch('/v1/admin/defaults', patch, DEFAULTS, options);
   }
 
   /** Keys of a tenant, or of the operators (null). */
   async keys(tenant: string | null, options: CallOptions = {}): Promise<KeysView> {
-    return this.json.get(keysPath(tenant), options);
+    return this.json.get(keysPath(tenant), KEYS, options);
   }
 
   /** A new key: the answer holds it, this once. Never sent twice, since each is another key. */
   async createKey(tenant: string | null, key: NewKey, options: CallOptions = {}): Promise<NewKeyView> {
-    return this.json.make(keysPath(tenant), key, options);
+    return this.json.make(keysPath(tenant), key, NEW_KEY, options);
   }
 
   async revokeKey(tenant: string | null, id: string, options: CallOptions = {}): Promise<void> {
@@ -79,12 +80,12 @@ export class AdminClient {
   }
 
   async pauses(options: CallOptions = {}): Promise<PausesView> {
-    return this.json.get('/v1/admin/pauses', options);
+    return this.json.get('/v1/admin/pauses', PAUSES, options);
   }
 
   /** Starts nothing more of `fleet`, `class.NAME`, `tool.NAME` or `tenant.NAME`; what runs goes on. */
   async pause(target: string, reason?: string, options: CallOptions = {}): Promise<PauseView> {
-    return this.json.put(pausePath(target), reason === undefined ? {} : { reason }, options);
+    return this.json.put(pausePath(target), reason === undefined ? {} : { reason }, PAUSE, options);
   }
 
   async resume(target: string, options: CallOptions = {}): Promise<void> {

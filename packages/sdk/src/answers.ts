@@ -8,6 +8,7 @@ import {
   type StatusView,
   type ToolView,
 } from '@zerofleet/protocol';
+import type { AnswerKind } from './control-answers.js';
 import { ProblemError, UnexpectedAnswerError } from './errors.js';
 import { retryAfterOf, type Answer } from './exchange.js';
 
@@ -41,11 +42,11 @@ export const statusOf = (url: string, answer: Answer): StatusView => {
   throw new UnexpectedAnswerError(url, answer.status, 'its body is not a status');
 };
 
-/** The object in an answer. Throws UnexpectedAnswerError when there is none. */
-export const objectOf = <T extends object>(url: string, answer: Answer): T => {
+/** What an answer of this kind holds. Throws UnexpectedAnswerError when it is none. */
+export const kindOf = <T>(url: string, answer: Answer, kind: AnswerKind<T>): T => {
   const value = jsonOf(answer);
-  if (isRecord(value)) return value as unknown as T;
-  throw new UnexpectedAnswerError(url, answer.status, 'its body is not an object');
+  if (kind.is(value)) return value;
+  throw new UnexpectedAnswerError(url, answer.status, `its body is not ${kind.what}`);
 };
 
 /** What a refusal throws: the problem document, or UnexpectedAnswerError where the body is none. */

@@ -4,20 +4,17 @@
  * F1  A call that may be repeated goes on to the next URL after any failure to connect, a broken answer or a 502, 503
  *     or 504; after a round of all URLs it pauses within its retry budget.
  * F2  A submission without a key goes on only where nothing can have been accepted: no connection was made, or the answer
- *     is a 429 or 503 whose code says so; a quota is waited out as long as Retry-After says, within the budget. Everything else that is no answer is SubmissionAmbiguousError.
+ *     is a 429 or 503 whose code says so; a quota is waited out as long as Retry-After says, within the budget. Everything
+ *     else that is no answer is SubmissionAmbiguousError.
  * F3  The URL that answered last is asked first: one that is down is not tried by every call.
  * F4  A call that the fleet carries out once however often it comes (`keyed`) is repeated as by F1. Once a try of it was
  *     unclear, whatever ends it but its acceptance is SubmissionAmbiguousError: that try may have been carried out.
+ * F5  A call that takes something away is done when, after an unclear try, it is no longer there (`doneWith`). Without such
+ *     a try the same answer is a refusal: there was no such thing.
  */
-import { refusalOf, jobIdIn } from './answers.js';
+import { jobIdIn } from './answers.js';
 import type { SdkClock } from './clock.js';
-import {
-  ProblemError,
-  SubmissionAmbiguousError,
-  UnreachableError,
-  wordsOf,
-  type UnexpectedAnswerError,
-} from './errors.js';
+import { SubmissionAmbiguousError, UnreachableError, wordsOf } from './errors.js';
 import {
   exchange,
   type Answer,
@@ -27,34 +24,7 @@ import {
   type OpenStream,
 } from './exchange.js';
 import { RetryBudget } from './retry-budget.js';
-
-/** Refusals of a submission that say nothing was accepted. */
-const NOT_ACCEPTED: ReadonlySet<string> = new Set([
-  'no_leader',
-  'queue_full',
-  'ledger_full',
-  'ledger_unavailable',
-  'blobs_full',
-  'index_rebuilding',
-  'upgrading',
-  'rate_limited',
-  'quota_queued',
-  'quota_sessions',
-]);
-/** Refusals that every coordinator would give: asking the next one at once is no use. */
-const FLEET_WIDE: ReadonlySet<string> = new Set([
-  'queue_full',
-  'ledger_full',
-  'blobs_full',
-  'index_rebuilding',
-  'upgrading',
-  'rate_limited',
-  'quota_queued',
-  'quota_sessions',
-]);
-/** Statuses of refusals that may be waited out. */
-const LATER: ReadonlySet<number> = new Set([429, 503]);
-const GATEWAY_TROUBLE: ReadonlySet<number> = new Set([502, 503, 504]);
+import { Doubt, judge, type Reply, type Try } from './verdict.js';
 
 export interface CallerOptions {
   readonly urls: readonly string[];
@@ -81,23 +51,9 @@ export interface Call {
   readonly repeat: 'free' | 'keyed' | 'never';
   /** Code of a refusal that ends the call at once, though it could be waited out. */
   readonly endsWith?: string;
+  /** Code of a refusal that says, after a try that was unclear, that this try was carried out: F5. */
+  readonly doneWith?: string;
 }
-
-/** What a call brought, and which URL gave it. */
-export interface Reply<T> {
-  readonly url: string;
-  readonly answer: T;
-}
-
-/** What one URL made of a call: its answer, or why there is none and how to go on. */
-type Try =
-  | { readonly kind: 'reply'; readonly reply: Reply<Answer | OpenStream> }
-  | {
-      readonly kind: 'next';
-      readonly error: Error;
-      readonly retryAfterMs: number | undefined;
-      readonly fleetWide: boolean;
-    };
 
 export class Caller {
   private readonly options: CallerOptions;
@@ -161,6 +117,7 @@ export class Caller {
       case 'unsent':
         return this.next(answer);
       case 'broken':
+        doubt.isUnclear = true;
         if (call.repeat !== 'free')
           doubt.raise(
             call,
@@ -189,53 +146,3 @@ export class Caller {
     };
   }
 }
-
-/** Whether a try of a call may have been carried out though no answer says so (F4). */
-class Doubt {
-  private last: SubmissionAmbiguousError | undefined;
-
-  /** Remembers an unclear try; throws it where the call must not be sent again. */
-  raise({ repeat }: Call, error: SubmissionAmbiguousError): void {
-    if (repeat === 'never') throw error;
-    if (error.jobId !== undefined || this.last?.jobId === undefined) this.last = error;
-  }
-
-  /** What ends the call: the unclear try where there was one, else `error`. */
-  over(error: Error): Error {
-    return this.last ?? error;
-  }
-}
-
-/** What a refusal means for a call: F1, F2 and F4. Throws where the call ends with it. */
-const judge = (url: string, call: Call, answer: Answer, doubt: Doubt): Try => {
-  const error = refusalOf(url, answer);
-  const next = (fleetWide: boolean): Try => ({
-    kind: 'next',
-    error,
-    retryAfterMs: error instanceof ProblemError ? error.retryAfterMs : undefined,
-    fleetWide,
-  });
-  if (call.repeat === 'free') {
-    if (GATEWAY_TROUBLE.has(answer.status)) return next(false);
-    throw error;
-  }
-  const goesOn = error.code !== call.endsWith;
-  if (error instanceof ProblemError && LATER.has(error.status) && NOT_ACCEPTED.has(error.code) && goesOn)
-    return next(FLEET_WIDE.has(error.code));
-  const end = submissionEnd(error, answer);
-  if (call.repeat === 'never' || !GATEWAY_TROUBLE.has(answer.status) || !goesOn) throw doubt.over(end);
-  doubt.raise(
-    call,
-    end instanceof SubmissionAmbiguousError ? end : new SubmissionAmbiguousError(end.message, undefined, end),
-  );
-  return next(false);
-};
-
-/** A refused submission: named by its problem unless the job may have been accepted all the same. */
-const submissionEnd = (error: ProblemError | UnexpectedAnswerError, answer: Answer): Error => {
-  const jobId = jobIdIn(answer.headers.get('location'));
-  const unclear =
-    jobId !== undefined ||
-    (error instanceof ProblemError ? error.code === 'acceptance_unknown' : error.status >= 500);
-  return unclear ? new SubmissionAmbiguousError(error.message, jobId, error) : error;
-};

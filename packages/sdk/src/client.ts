@@ -22,6 +22,7 @@ import { AdminClient } from './admin.js';
 import { jobIdIn, jobOf, lettersOf, statusOf, toolsOf } from './answers.js';
 import { Caller, type Call } from './caller.js';
 import { systemClock, type SdkClock } from './clock.js';
+import { WHY } from './control-answers.js';
 import { BadOptionError, ProblemError, SubmissionAmbiguousError, wordsOf } from './errors.js';
 import { eventStream } from './event-stream.js';
 import { JsonCaller } from './json-caller.js';
@@ -184,7 +185,7 @@ export class ZerofleetClient {
 
   /** Why a job waits, and for how long it is likely to. */
   async why(id: string, options: CallOptions = {}): Promise<WhyView> {
-    return this.json.get(`/v1/jobs/${step(id)}/why`, options);
+    return this.json.get(`/v1/jobs/${step(id)}/why`, WHY, options);
   }
 
   /** The fleet, and the caller's own jobs. */

@@ -3,7 +3,12 @@ import type { Problem } from '@zerofleet/protocol';
 
 /** Codes of the SDK's own errors; a ProblemError carries the problem document's code instead. */
 export type SdkErrorCode =
-  'unreachable' | 'submission_ambiguous' | 'unexpected_answer' | 'stream_broken' | 'bad_option';
+  | 'unreachable'
+  | 'submission_ambiguous'
+  | 'creation_ambiguous'
+  | 'unexpected_answer'
+  | 'stream_broken'
+  | 'bad_option';
 
 /** Base of everything below. */
 export abstract class ZerofleetError extends Error {
@@ -54,6 +59,19 @@ export class SubmissionAmbiguousError extends ZerofleetError {
   constructor(detail: string, jobId: string | undefined, cause: unknown) {
     super(`the job may or may not have been accepted: ${detail}`, { cause });
     this.jobId = jobId;
+  }
+}
+
+/**
+ * What was to be made was sent, and no answer says whether it was made: a new key may be there that nobody was shown. It was
+ * not sent again, since that would make another one.
+ */
+export class CreationAmbiguousError extends ZerofleetError {
+  override readonly name = 'CreationAmbiguousError';
+  readonly code = 'creation_ambiguous' satisfies SdkErrorCode;
+
+  constructor(detail: string, cause: unknown) {
+    super(`it may or may not have been made: ${detail}`, { cause });
   }
 }
 

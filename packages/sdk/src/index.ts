@@ -14,6 +14,7 @@ export { SettingsClient } from './settings.js';
 export { systemClock, type Cancel, type SdkClock } from './clock.js';
 export {
   BadOptionError,
+  CreationAmbiguousError,
   ProblemError,
   StreamBrokenError,
   SubmissionAmbiguousError,

@@ -11,6 +11,7 @@ import type {
   SecretView,
 } from '@zerofleet/protocol';
 import type { CallOptions } from './client.js';
+import { KEYS, NEW_KEY, QUOTAS, SCHEDULE, SCHEDULES, SECRET, SECRETS } from './control-answers.js';
 import type { JsonCaller } from './json-caller.js';
 import { step } from './path.js';
 
@@ -25,16 +26,16 @@ export class SettingsClient {
 
   /** What the tenant may use, and what it does. */
   async quotas(options: CallOptions = {}): Promise<QuotasView> {
-    return this.json.get('/v1/quotas', options);
+    return this.json.get('/v1/quotas', QUOTAS, options);
   }
 
   async keys(options: CallOptions = {}): Promise<KeysView> {
-    return this.json.get('/v1/keys', options);
+    return this.json.get('/v1/keys', KEYS, options);
   }
 
   /** A new key: the answer holds it, this once. Never sent twice, since each is another key. */
   async createKey(key: NewKey, options: CallOptions = {}): Promise<NewKeyView> {
-    return this.json.make('/v1/keys', key, options);
+    return this.json.make('/v1/keys', key, NEW_KEY, options);
   }
 
   /** Ends a key, and what it holds open. */
@@ -44,12 +45,12 @@ export class SettingsClient {
 
   /** Names of secrets; no call gives a value back. */
   async secrets(options: CallOptions = {}): Promise<SecretsView> {
-    return this.json.get('/v1/secrets', options);
+    return this.json.get('/v1/secrets', SECRETS, options);
   }
 
   /** Sets a secret, to be named in arguments as `{"$secret": name}`. */
   async setSecret(name: string, value: string, options: CallOptions = {}): Promise<SecretView> {
-    return this.json.put(named('secrets', name), { value }, options);
+    return this.json.put(named('secrets', name), { value }, SECRET, options);
   }
 
   async deleteSecret(name: string, options: CallOptions = {}): Promise<void> {
@@ -57,16 +58,16 @@ export class SettingsClient {
   }
 
   async schedules(options: CallOptions = {}): Promise<SchedulesView> {
-    return this.json.get('/v1/schedules', options);
+    return this.json.get('/v1/schedules', SCHEDULES, options);
   }
 
   async schedule(name: string, options: CallOptions = {}): Promise<ScheduleView> {
-    return this.json.get(named('schedules', name), options);
+    return this.json.get(named('schedules', name), SCHEDULE, options);
   }
 
   /** Sets a schedule; runs that an earlier one planned are taken back. */
   async setSchedule(name: string, schedule: Schedule, options: CallOptions = {}): Promise<ScheduleView> {
-    return this.json.put(named('schedules', name), schedule, options);
+    return this.json.put(named('schedules', name), schedule, SCHEDULE, options);
   }
 
   async deleteSchedule(name: string, options: CallOptions = {}): Promise<void> {

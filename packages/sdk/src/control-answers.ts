@@ -1,0 +1,89 @@
+/**
+ * Answers about what operators and tenants set, told from anything else by the members that their readers rely on. Members
+ * of newer releases pass.
+ */
+import type {
+  DefaultsView,
+  KeysView,
+  NewKeyView,
+  PausesView,
+  PauseView,
+  QuotasView,
+  SchedulesView,
+  ScheduleView,
+  SecretsView,
+  SecretView,
+  TenantsView,
+  TenantView,
+  WhyView,
+} from '@zerofleet/protocol';
+import { isRecord } from './answers.js';
+
+type Fits = (value: unknown) => boolean;
+
+/** An answer of one kind: its name in words, and what is one. */
+export interface AnswerKind<T> {
+  /** `keys`, as in "its body is not keys". */
+  readonly what: string;
+  readonly is: (value: unknown) => value is T;
+}
+
+const kind = <T>(what: string, fits: Fits): AnswerKind<T> => ({
+  what,
+  is: (value): value is T => fits(value),
+});
+
+const isText: Fits = (value) => typeof value === 'string';
+const isNumber: Fits = (value) => typeof value === 'number';
+const orNull =
+  (fits: Fits): Fits =>
+  (value) =>
+    value === null || fits(value);
+const listOf =
+  (fits: Fits): Fits =>
+  (value) =>
+    Array.isArray(value) && value.every(fits);
+const withMembers =
+  (members: Readonly<Record<string, Fits>>): Fits =>
+  (value) =>
+    isRecord(value) && Object.entries(members).every(([name, fits]) => fits(value[name]));
+
+const key = { id: isText, name: isText, scopes: listOf(isText) };
+const secret = withMembers({ name: isText, createdAt: isText, updatedAt: isText });
+const schedule = withMembers({
+  ...{ name: isText, cron: isText, zone: isText, missed: isText },
+  ...{ job: withMembers({ tool: isText }), next: listOf(isText) },
+});
+const tenant = withMembers({ tenant: isText, own: isRecord, keys: isNumber });
+const pause = withMembers({ target: isText, reason: isText, since: isText, by: isText });
+const usage = withMembers({
+  ...{ queued: isNumber, running: isNumber, sessions: isNumber },
+  ...{ computeSecondsToday: isNumber, storedBytes: isNumber },
+});
+const waiting = withMembers({
+  ...{ reason: isText, quota: orNull(isText), detail: isText },
+  ...{ position: isNumber, waitMs: orNull(isNumber) },
+});
+
+export const KEYS = kind<KeysView>('keys', withMembers({ keys: listOf(withMembers(key)) }));
+export const NEW_KEY = kind<NewKeyView>('a new key', withMembers({ ...key, key: isText }));
+export const SECRETS = kind<SecretsView>('secrets', withMembers({ secrets: listOf(secret) }));
+export const SECRET = kind<SecretView>('a secret', secret);
+export const SCHEDULES = kind<SchedulesView>('schedules', withMembers({ schedules: listOf(schedule) }));
+export const SCHEDULE = kind<ScheduleView>('a schedule', schedule);
+export const TENANTS = kind<TenantsView>('tenants', withMembers({ tenants: listOf(tenant) }));
+export const TENANT = kind<TenantView>('a tenant', tenant);
+export const QUOTAS = kind<QuotasView>(
+  'quotas of a tenant',
+  withMembers({ quotas: isRecord, own: isRecord, usage: orNull(usage) }),
+);
+export const DEFAULTS = kind<DefaultsView>(
+  'quotas of the fleet',
+  withMembers({ quotas: isRecord, own: isRecord }),
+);
+export const PAUSES = kind<PausesView>('pauses', withMembers({ pauses: listOf(pause) }));
+export const PAUSE = kind<PauseView>('a pause', pause);
+export const WHY = kind<WhyView>(
+  'why a job waits',
+  withMembers({ id: isText, stage: isText, waiting: orNull(waiting) }),
+);
