@@ -71,7 +71,7 @@ export const keysTable = (keys: readonly KeyView[]): string =>
       name,
       scopes.join(', '),
       expiresAt ?? 'never',
-      createdAt ?? 'in the tenants file',
+      createdAt ?? "in the fleet's files",
     ]),
   );
 

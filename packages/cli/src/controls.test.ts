@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { EXIT, QUOTAS_BUILT_IN } from '@zerofleet/model';
@@ -12,13 +12,21 @@ import {
   refuse,
   start,
   zerofleet,
+  zerofleetHere,
   type FakeApi,
 } from './fake-api.test.helper.js';
 
 const open: FakeApi[] = [];
+const folders: string[] = [];
 afterEach(async () => {
   await Promise.all(open.splice(0).map((api) => api.close()));
+  for (const path of folders.splice(0)) rmSync(path, { recursive: true });
 });
+const folder = (): string => {
+  const path = mkdtempSync(join(tmpdir(), 'zf-controls-'));
+  folders.push(path);
+  return path;
+};
 const serve = async (routes: Parameters<typeof fakeApi>[0]): Promise<FakeApi> => {
   const api = await fakeApi(routes);
   open.push(api);
@@ -42,6 +50,13 @@ const SCHEDULE = {
 };
 const PAUSE = { target: 'class.batch', reason: 'why', since: AT, by: 'root' };
 const none: Parameters<typeof fakeApi>[0][string] = (reply) => void reply.writeHead(204).end();
+const DEFAULTS = { quotas: QUOTAS_BUILT_IN, own: {} };
+const SECRET = { name: 'TOKEN', createdAt: AT, updatedAt: AT };
+const WHY = {
+  id: JOB_ID,
+  stage: 'queued',
+  waiting: { reason: 'quota', quota: 'running', detail: 'It runs enough.', position: 3, waitMs: 1_500 },
+};
 const ROUTES = {
   'GET /v1/admin/tenants': answer(200, { tenants: [TENANT] }),
   'GET /v1/admin/tenants/acme': answer(200, TENANT),
@@ -50,8 +65,8 @@ const ROUTES = {
   'GET /v1/quotas': answer(200, QUOTAS),
   'GET /v1/admin/tenants/acme/quotas': answer(200, QUOTAS),
   'PATCH /v1/admin/tenants/acme/quotas': answer(200, QUOTAS),
-  'GET /v1/admin/defaults': answer(200, { quotas: QUOTAS_BUILT_IN, own: {} }),
-  'PATCH /v1/admin/defaults': answer(200, { quotas: QUOTAS_BUILT_IN, own: {} }),
+  'GET /v1/admin/defaults': answer(200, DEFAULTS),
+  'PATCH /v1/admin/defaults': answer(200, DEFAULTS),
   'GET /v1/keys': answer(200, { keys: [KEY] }),
   'POST /v1/keys': answer(201, { ...KEY, key: 'zf_new' }),
   'DELETE /v1/keys/abcdefghijkl': none,
@@ -63,18 +78,14 @@ const ROUTES = {
   'GET /v1/admin/pauses': answer(200, { pauses: [PAUSE] }),
   'PUT /v1/admin/pauses/class.batch': answer(200, PAUSE),
   'DELETE /v1/admin/pauses/fleet': none,
-  'GET /v1/secrets': answer(200, { secrets: [{ name: 'TOKEN', createdAt: AT, updatedAt: AT }] }),
-  'PUT /v1/secrets/TOKEN': answer(201, { name: 'TOKEN', createdAt: AT, updatedAt: AT }),
+  'GET /v1/secrets': answer(200, { secrets: [SECRET] }),
+  'PUT /v1/secrets/TOKEN': answer(201, SECRET),
   'DELETE /v1/secrets/TOKEN': none,
   'GET /v1/schedules': answer(200, { schedules: [SCHEDULE] }),
   'GET /v1/schedules/nightly': answer(200, SCHEDULE),
   'PUT /v1/schedules/nightly': answer(200, SCHEDULE),
   'DELETE /v1/schedules/nightly': none,
-  [`GET /v1/jobs/${JOB_ID}/why`]: answer(200, {
-    id: JOB_ID,
-    stage: 'queued',
-    waiting: { reason: 'quota', quota: 'running', detail: 'It runs enough.', position: 3, waitMs: 1_500 },
-  }),
+  [`GET /v1/jobs/${JOB_ID}/why`]: answer(200, WHY),
 };
 
 describe('settings', () => {
@@ -120,10 +131,32 @@ describe('settings', () => {
     expect(end.stdout).toMatch(shows);
   });
 
-  it('print what the API said with --json', async () => {
+  it.each<[words: string, document: unknown]>([
+    ['tenants list', { tenants: [TENANT] }],
+    ['tenants show acme', TENANT],
+    ['tenants create acme', TENANT],
+    ['quotas show', QUOTAS],
+    ['quotas show acme', QUOTAS],
+    ['quotas set acme weight=2', QUOTAS],
+    ['quotas unset acme weight', QUOTAS],
+    ['quotas defaults', DEFAULTS],
+    ['quotas defaults show', DEFAULTS],
+    ['quotas defaults set weight=2', DEFAULTS],
+    ['quotas defaults unset weight', DEFAULTS],
+    ['keys list', { keys: [KEY] }],
+    ['keys list --tenant acme', { keys: [KEY] }],
+    ['keys list --operators', { keys: [] }],
+    ['pause class batch', PAUSE],
+    ['pauses', { pauses: [PAUSE] }],
+    ['secrets list', { secrets: [SECRET] }],
+    ['schedules list', { schedules: [SCHEDULE] }],
+    ['schedules show nightly', SCHEDULE],
+    ['schedules disable nightly', SCHEDULE],
+    [`why ${JOB_ID}`, WHY],
+  ])('%s --json prints what the API said', async (words, document) => {
     const api = await serve(ROUTES);
-    const { stdout } = await zerofleet(api.url, '--json', 'tenants', 'list');
-    expect(JSON.parse(stdout)).toEqual({ tenants: [TENANT] });
+    const { code, stdout, stderr } = await zerofleetHere(api.url, ...words.split(' '), '--json');
+    expect([code, JSON.parse(stdout), stderr]).toEqual([0, document, '']);
   });
 
   it('read a secret from stdin or a file, and never from an argument', async () => {
@@ -133,6 +166,28 @@ describe('settings', () => {
     expect(api.seen).toEqual(['PUT /v1/secrets/TOKEN {"value":"correct horse"}']);
     expect((await zerofleet(api.url, 'secrets', 'set', 'TOKEN', 'correct horse')).code).toBe(EXIT.usage);
     expect((await zerofleet(api.url, 'secrets', 'set', 'TOKEN')).code).toBe(EXIT.usage);
+    const path = join(folder(), 'token');
+    writeFileSync(path, 'two\nlines\r\n');
+    const filed = await zerofleet(api.url, 'secrets', 'set', 'TOKEN', '--from-file', path, '--json');
+    expect([filed.code, JSON.parse(filed.stdout)]).toEqual([0, SECRET]);
+    expect(api.seen.slice(1)).toEqual(['PUT /v1/secrets/TOKEN {"value":"two\\nlines"}']);
+  });
+
+  it('keep no secret that they would have to change, or cannot read', async () => {
+    const path = join(folder(), 'token');
+    writeFileSync(path, Buffer.from([0xff, 0xfe, 0x41, 0x42]));
+    const api = await serve(ROUTES);
+    const words = ['secrets', 'set', 'TOKEN', '--from-file'];
+    for (const [file, says] of [
+      [path, /not UTF-8 text/],
+      [`${path}.none`, /ENOENT/],
+    ] as const) {
+      const end = await zerofleetHere(api.url, ...words, file);
+      expect([end.code, end.stdout]).toEqual([EXIT.usage, '']);
+      expect(end.stderr).toMatch(/^zerofleet: [^\n]+\n$/);
+      expect(end.stderr).toMatch(says);
+    }
+    expect(api.seen).toEqual([]);
   });
 
   it('set a schedule with a job, and turn it off and on as it is', async () => {
@@ -152,14 +207,20 @@ describe('settings', () => {
     expect(api.seen).toEqual([
       'PUT /v1/schedules/nightly {"cron":"0 3 * * *","zone":"Europe/Berlin","missed":"skip","job":{"tool":"echo","arguments":{"text":"hi"},"class":"batch"}}',
     ]);
-    expect((await zerofleet(api.url, 'schedules', 'disable', 'nightly')).code).toBe(0);
-    expect(api.seen.at(-1)).toContain('"enabled":false');
+    for (const [word, enabled] of [
+      ['disable', false],
+      ['enable', true],
+    ] as const) {
+      expect((await zerofleet(api.url, 'schedules', word, 'nightly')).code).toBe(0);
+      const [, body = ''] = api.seen.at(-1)?.split('PUT /v1/schedules/nightly ') ?? [];
+      const { cron, zone, missed, job } = SCHEDULE;
+      expect(JSON.parse(body)).toEqual({ cron, zone, missed, enabled, job });
+    }
   });
 
   it('write a key to a file that nobody else reads, and over none', async () => {
+    const path = join(folder(), 'ci.key');
     const api = await serve(ROUTES);
-    const folder = mkdtempSync(join(tmpdir(), 'zf-keys-'));
-    const path = join(folder, 'ci.key');
     const end = await zerofleet(api.url, 'keys', 'create', 'ci', '--key-out', path);
     expect(end.stdout).toBe('');
     expect(end.stderr).toMatch(/^zerofleet: key abcdefghijkl 'ci' may read; in [^\n]+\n$/);
@@ -167,13 +228,50 @@ describe('settings', () => {
     expect(statSync(path).mode & 0o777).toBe(0o600);
     const again = await zerofleet(api.url, 'keys', 'create', 'ci', '--key-out', path);
     expect(again.code).toBe(EXIT.usage);
-    expect(again.stderr).toMatch(/^zerofleet: the key abcdefghijkl was made and cannot be written[^\n]+\n$/);
-    rmSync(folder, { recursive: true });
+    expect(again.stderr).toMatch(/^zerofleet: no key was made[^\n]+EEXIST[^\n]+\n$/);
+    expect(api.seen).toHaveLength(1);
+    expect(readFileSync(path, 'utf8')).toBe('zf_new\n');
+  });
+
+  it('leave no file behind for a key that is refused', async () => {
+    const path = join(folder(), 'ci.key');
+    const api = await serve({ 'POST /v1/keys': refuse(409, 'too_many', 'There may be 64 keys.') });
+    expect((await zerofleetHere(api.url, 'keys', 'create', 'ci', '--key-out', path)).code).toBe(EXIT.usage);
+    expect(existsSync(path)).toBe(false);
+  });
+
+  it('print a key with --json in the document alone, and not at all where it is in a file', async () => {
+    const path = join(folder(), 'ci.key');
+    const api = await serve(ROUTES);
+    const { stdout, stderr } = await zerofleetHere(api.url, '--json', 'keys', 'create', 'ci');
+    expect([JSON.parse(stdout), stderr]).toEqual([{ ...KEY, key: 'zf_new' }, '']);
+    const kept = await zerofleetHere(api.url, '--json', 'keys', 'create', 'ci', '--key-out', path);
+    expect([JSON.parse(kept.stdout), kept.stderr]).toEqual([KEY, '']);
+    expect(readFileSync(path, 'utf8')).toBe('zf_new\n');
+  });
+
+  it.each([
+    ['720h', 720 * 3_600_000],
+    ['30s', 30_000],
+  ])('turn --expires %s into a time', async (text, ms) => {
+    const api = await serve(ROUTES);
+    const before = Date.now();
+    await zerofleetHere(api.url, 'keys', 'create', 'ci', '--expires', text);
+    const [, body = ''] = api.seen[0]?.split('POST /v1/keys ') ?? [];
+    const atMs = Date.parse((JSON.parse(body) as { expiresAt: string }).expiresAt);
+    expect(atMs).toBeGreaterThanOrEqual(before + ms);
+    expect(atMs).toBeLessThanOrEqual(Date.now() + ms);
+  });
+
+  it('hand a time for --expires on as it is', async () => {
+    const api = await serve(ROUTES);
+    await zerofleetHere(api.url, 'keys', 'create', 'ci', '--expires', '2030-01-31T12:00:00Z');
+    expect(api.seen).toEqual(['POST /v1/keys {"name":"ci","expiresAt":"2030-01-31T12:00:00Z"}']);
   });
 
   it('does not ask twice for a key, and says so when one may have been made', async () => {
     const api = await serve({ 'POST /v1/keys': (reply) => reply.socket?.destroy() });
-    const end = await zerofleet(api.url, 'keys', 'create', 'ci');
+    const end = await zerofleetHere(api.url, 'keys', 'create', 'ci');
     expect(end).toMatchObject({ code: EXIT.unavailable, stdout: '' });
     expect(end.stderr).toMatch(/^zerofleet: it may or may not have been made[^\n]*keys list[^\n]*\n$/);
     expect(api.seen).toHaveLength(1);
@@ -181,7 +279,7 @@ describe('settings', () => {
 
   it('says so when what answers is no fleet', async () => {
     const api = await serve({ 'GET /v1/quotas': answer(200, { hello: 'world' }) });
-    const end = await zerofleet(api.url, 'quotas', 'show');
+    const end = await zerofleetHere(api.url, 'quotas', 'show');
     expect(end).toMatchObject({ code: EXIT.unavailable, stdout: '' });
     expect(end.stderr).toMatch(/^zerofleet: [^\n]*its body is not quotas of a tenant[^\n]*--url\n$/);
   });
@@ -206,9 +304,27 @@ describe('settings', () => {
     ['schedules set nightly echo', /--cron/],
     ['dead-letters redrive', /either the id of a dead letter, or --all/],
     ['dead-letters redrive --all --rate fast', /--rate is 'fast'/],
+    ['dead-letters redrive --all --rate 0/s', /--rate is '0\/s'/],
+    [`dead-letters redrive ${JOB_ID} --tool echo`, /--tool goes with --all/],
+    [`dead-letters redrive ${JOB_ID} --rate 5/s`, /--rate goes with --all/],
+    ['quotas set acme weight=2 weight=3', /'weight' is given twice/],
+    ['quotas set acme toolRunningMax.echo=none', /cannot be none; unset toolRunningMax/],
+    ['quotas set acme toolRunningMax.=3', /names no tool/],
+    ['quotas set acme toolRunningMax.No=3', /names no tool/],
+    ['quotas set acme timeoutMsMax=soon', /give a duration/],
+    ['quotas defaults set storedBytesMax=0', /give bytes such as/],
+    ['quotas set acme', /missing required argument 'quotas'/],
+    ['tenants create acme weight=x', /give a number/],
+    ['resume tenant acme more', /cannot be paused; give fleet/],
+    ['keys create ci --expires 30d', /give a duration/],
+    ['keys create ci --key-out /none/there', /no key was made[^\n]+ENOENT/],
+    ['keys revoke', /missing required argument 'id'/],
+    ['schedules set nightly --cron x echo what', /write key=value/],
+    ['schedules set nightly --cron x echo --delay 5s', /unknown option '--delay'/],
+    ['why', /missing required argument 'id'/],
   ])('%s is wrong, in one line, with exit code 2', async (words, says) => {
     const api = await serve(ROUTES);
-    const end = await zerofleet(api.url, ...words.split(' '));
+    const end = await zerofleetHere(api.url, ...words.split(' '));
     expect(end.code).toBe(EXIT.usage);
     expect(end.stderr).toMatch(/^zerofleet: [^\n]+\n$/);
     expect(end.stderr).toMatch(says);
@@ -216,16 +332,28 @@ describe('settings', () => {
   });
 
   it.each([
+    [401, 'unauthorized', EXIT.unauthorized],
     [403, 'forbidden', EXIT.unauthorized],
+    [400, 'invalid_request', EXIT.usage],
     [404, 'not_found', EXIT.notFound],
     [409, 'conflict', EXIT.unavailable],
     [409, 'too_many', EXIT.usage],
     [503, 'controls_unavailable', EXIT.unavailable],
   ])('%i %s exits with its code', async (status, code, exit) => {
     const api = await serve({ 'GET /v1/admin/tenants': refuse(status, code, 'It is so.') });
-    const end = await zerofleet(api.url, '--retry', '0s', 'tenants', 'list');
+    const end = await zerofleetHere(api.url, '--retry', '0s', 'tenants', 'list');
     expect(end.code).toBe(exit);
     expect(end.stderr).toMatch(/^zerofleet: It is so[^\n]*\n$/);
+  });
+});
+
+describe('class and session', () => {
+  it('of a job go with it, from run and submit', async () => {
+    const api = await serve({ 'POST /v1/jobs': answer(202, jobView('queued')) });
+    for (const words of [['submit'], ['run', '--detach']])
+      await zerofleetHere(api.url, ...words, 'echo', '--class', 'high', '--session', 'chat-1');
+    const sent = 'POST /v1/jobs {"tool":"echo","arguments":{},"class":"high","session":"chat-1"}';
+    expect(api.seen).toEqual([sent, sent]);
   });
 });
 
@@ -240,13 +368,21 @@ describe('a quota that is used up', () => {
       },
     });
     const began = performance.now();
-    const end = await zerofleet(api.url, 'submit', 'echo');
+    const end = await zerofleetHere(api.url, 'submit', 'echo');
     expect(end).toEqual({ code: 0, stdout: `${JOB_ID}\n`, stderr: '' });
     expect(performance.now() - began).toBeGreaterThan(400);
     expect(calls).toBe(2);
-    const late = await zerofleet(api.url, '--retry', '0s', 'submit', 'echo');
-    expect(late.code).toBe(0);
   });
+
+  it.each(['rate_limited', 'quota_queued', 'quota_sessions', 'quota_stored'])(
+    '%s is not waited out beyond the patience: it exits 3 after one try',
+    async (code) => {
+      const api = await serve({ 'POST /v1/jobs': refuse(429, code, 'It is so.', { retryAfterMs: 60_000 }) });
+      const end = await zerofleetHere(api.url, 'submit', 'echo');
+      expect(end).toEqual({ code: EXIT.unavailable, stdout: '', stderr: 'zerofleet: It is so.\n' });
+      expect(api.seen).toHaveLength(1);
+    },
+  );
 });
 
 describe('dead letters', () => {
@@ -266,7 +402,7 @@ describe('dead letters', () => {
       'POST /v1/dead-letters/0192f3a0-0000-7000-8000-000000000001/redrive': answer(202, jobView('queued')),
       'POST /v1/dead-letters/0192f3a0-0000-7000-8000-000000000003/redrive': refuse(404, 'not_found', 'Gone.'),
     });
-    const end = await zerofleet(
+    const end = await zerofleetHere(
       api.url,
       'dead-letters',
       'redrive',
@@ -278,5 +414,34 @@ describe('dead letters', () => {
     );
     expect(end).toEqual({ code: 0, stdout: '1\n', stderr: '' });
     expect(api.queries).toEqual(['limit=100&after=0', 'limit=100&after=7']);
+  });
+
+  it('that fail again are not redriven again by the same command', async () => {
+    const id = (n: number): JobView['id'] => `0192f3a0-0000-7000-8000-00000000000${n}` as JobView['id'];
+    const letters = [jobView('failed', { id: id(1) }), jobView('failed', { id: id(3) })];
+    const api = await serve({
+      'GET /v1/dead-letters': (reply, body) => {
+        const after = Number(new URLSearchParams(api.queries.at(-1)).get('after'));
+        const next = after + 1 < letters.length ? after + 1 : null;
+        answer(200, { letters: letters.slice(after, after + 1), next })(reply, body);
+      },
+      [`POST /v1/dead-letters/${id(1)}/redrive`]: (reply, body) => {
+        letters.push(jobView('failed', { id: id(2) }));
+        answer(202, jobView('queued', { id: id(2) }))(reply, body);
+      },
+      [`POST /v1/dead-letters/${id(3)}/redrive`]: answer(202, jobView('queued', { id: id(4) })),
+    });
+    const end = await zerofleetHere(
+      api.url,
+      'dead-letters',
+      'redrive',
+      '--all',
+      '--rate',
+      '1000/s',
+      '--json',
+    );
+    expect([end.code, JSON.parse(end.stdout)]).toEqual([0, { redriven: 2 }]);
+    expect(api.queries.map((query) => query.replace('limit=100&after=', ''))).toEqual(['0', '1', '2']);
+    expect(api.seen.filter((line) => line.includes(id(2)))).toEqual([]);
   });
 });

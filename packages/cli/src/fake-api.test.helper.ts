@@ -1,9 +1,11 @@
-/** A tenant API of one job, on loopback, and the built command as a process of its own. */
+/** A tenant API of one job, on loopback, and the built command as a process of its own, or here where that shows as much. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { chunkOf, type JobStage, type JobStreamEvent, type JobView, type Problem } from '@zerofleet/protocol';
+import { runCli } from './program.js';
 
 const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url));
 
@@ -137,3 +139,27 @@ export const start = (
 
 /** Runs the built command to its end. */
 export const zerofleet = (url: string, ...words: string[]): Promise<Ended> => start(url, words).ended;
+
+/** Runs the command in this process, which is much faster: for what its process has no part in. */
+export const zerofleetHere = async (url: string, ...words: string[]): Promise<Ended> => {
+  const [stdout, stderr] = [new Kept(), new Kept()];
+  const code = await runCli(words, {
+    env: { ZEROFLEET_URL: url, ZEROFLEET_API_KEY: 'zf_test' },
+    stdin: Readable.from([]),
+    stdout,
+    stderr,
+    onInterrupt: () => () => undefined,
+    leave: () => undefined,
+  });
+  return { code, stdout: stdout.text, stderr: stderr.text };
+};
+
+/** Keeps what is written to it. */
+class Kept extends Writable {
+  text = '';
+
+  override _write(piece: Buffer, _encoding: string, done: () => void): void {
+    this.text += piece.toString('utf8');
+    done();
+  }
+}

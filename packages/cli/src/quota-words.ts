@@ -1,5 +1,5 @@
 /** Quotas as people write them: `weight=2 submitRate=10/s:50 storedBytesMax=10GiB timeoutMsMax=30s queuedMax=none`. */
-import type { QuotaChanges, Quotas } from '@zerofleet/model';
+import { parseToolName, type QuotaChanges, type Quotas } from '@zerofleet/model';
 import { CLASS_NAMES } from '@zerofleet/protocol';
 import { parseDuration } from './duration.js';
 import { UsageError } from './failure.js';
@@ -64,13 +64,16 @@ const isName = (name: string): name is keyof typeof READERS => Object.hasOwn(REA
 
 /** The changes that `words`, each KEY=VALUE, ask for. Throws UsageError. */
 export const quotasIn = (words: readonly string[]): QuotaChanges => {
+  const seen = new Set<string>();
   const changes: Record<string, unknown> = {};
   const tools: Record<string, unknown> = {};
   for (const word of words) {
     const [, name = '', text = ''] = /^([^=]+)=(.+)$/s.exec(word) ?? [];
     if (name === '')
       throw new UsageError(`'${word}' is no quota; write KEY=VALUE, KEY one of ${QUOTA_NAMES.join(', ')}`);
-    if (name.startsWith(TOOL_PREFIX)) tools[name.slice(TOOL_PREFIX.length)] = count(name, text);
+    if (seen.has(name)) throw new UsageError(`'${name}' is given twice; give it once`);
+    seen.add(name);
+    if (name.startsWith(TOOL_PREFIX)) tools[toolIn(name)] = toolCount(name, text);
     else if (isName(name))
       changes[name] = text === NONE && mayBeNone(name) ? null : READERS[name](name, text);
     else throw new UsageError(`there is no quota '${name}'; there are ${QUOTA_NAMES.join(', ')}`);
@@ -79,6 +82,18 @@ export const quotasIn = (words: readonly string[]): QuotaChanges => {
     ...changes,
     ...(Object.keys(tools).length === 0 ? {} : { toolRunningMax: tools }),
   } as QuotaChanges;
+};
+
+const toolIn = (name: string): string => {
+  const tool = name.slice(TOOL_PREFIX.length);
+  if (parseToolName(tool) !== undefined) return tool;
+  throw new UsageError(`'${name}' names no tool; write ${TOOL_PREFIX}TOOL, TOOL as in 'zerofleet tools'`);
+};
+
+/** The API takes limits of tools back all at once. */
+const toolCount: Read = (name, text) => {
+  if (text !== NONE) return count(name, text);
+  throw new UsageError(`${name} cannot be none; unset toolRunningMax, and set those of other tools again`);
 };
 
 const mayBeNone = (name: string): boolean => name !== 'weight' && name !== 'ceiling';

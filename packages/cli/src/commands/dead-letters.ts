@@ -1,6 +1,7 @@
 /** `zerofleet dead-letters`: jobs that used up their attempts, to be looked at and submitted again. */
 import { setTimeout } from 'node:timers/promises';
 import { EXIT } from '@zerofleet/model';
+import type { JobView } from '@zerofleet/protocol';
 import { ProblemError } from '@zerofleet/sdk';
 import type { AddCommand, CommandContext } from '../context.js';
 import { UsageError } from '../failure.js';
@@ -8,11 +9,12 @@ import { lettersTable } from '../tables.js';
 
 const PAGE = 100;
 const MS_PER_S = 1_000;
+const RATE_DEFAULT = '10/s';
 
 interface RedriveOptions {
   readonly all?: boolean;
   readonly tool?: string;
-  readonly rate: string;
+  readonly rate?: string;
 }
 
 interface ListOptions {
@@ -37,7 +39,7 @@ export const addDeadLetters: AddCommand = (program, act) => {
     .argument('[id]', "the dead letter's id")
     .option('--all', 'all of them instead, oldest first; prints how many')
     .option('--tool <tool>', 'with --all: of this tool only')
-    .option('--rate <n/s>', 'with --all: so many a second at most', '10/s')
+    .option('--rate <n/s>', `with --all: so many a second at most; ${RATE_DEFAULT} where not given`)
     .action(act(redrive));
 };
 
@@ -63,39 +65,47 @@ const redrive = async (
   if ((id === undefined) !== (options.all === true))
     throw new UsageError('give either the id of a dead letter, or --all');
   if (id === undefined) return redriveAll(context, options);
+  const unfit = (['tool', 'rate'] as const).find((name) => options[name] !== undefined);
+  if (unfit !== undefined) throw new UsageError(`--${unfit} goes with --all; leave it out`);
   const job = await client.redrive(id);
   await (json ? terminal.printJson(job) : terminal.print(job.id));
   return EXIT.ok;
 };
 
-/** Page by page, each letter once. One that was just redriven elsewhere is left out. */
+/**
+ * Page by page, each letter once. A letter of a job that this made itself is left: one that fails each time would be
+ * followed for ever.
+ */
 const redriveAll = async (
   { client, terminal, json }: CommandContext,
-  { tool, rate }: RedriveOptions,
+  { tool, rate = RATE_DEFAULT }: RedriveOptions,
 ): Promise<number> => {
   const gapMs = gapOf(rate);
-  let redriven = 0;
+  const made = new Set<string>();
   let after = 0;
   for (let more = true; more;) {
     const { letters, next } = await client.deadLetters({ limit: PAGE, after });
-    for (const letter of letters.filter((one) => tool === undefined || one.tool === tool)) {
-      const wasThere = await client.redrive(letter.id).then(
-        () => true,
-        (error: unknown) => {
-          if (error instanceof ProblemError && error.code === 'not_found') return false;
-          throw error;
-        },
-      );
-      if (!wasThere) continue;
-      redriven += 1;
+    const wanted = letters.filter((one) => !made.has(one.id) && (tool === undefined || one.tool === tool));
+    for (const { id } of wanted) {
+      const job = await redriveIfThere(client, id);
+      if (job === undefined) continue;
+      made.add(job.id);
       await setTimeout(gapMs);
     }
     more = next !== null;
     after = next ?? after;
   }
+  const redriven = made.size;
   await (json ? terminal.printJson({ redriven }) : terminal.print(String(redriven)));
   return EXIT.ok;
 };
+
+/** The new job; undefined where the letter was just redriven elsewhere. */
+const redriveIfThere = (client: CommandContext['client'], id: string): Promise<JobView | undefined> =>
+  client.redrive(id).catch((error: unknown) => {
+    if (error instanceof ProblemError && error.code === 'not_found') return undefined;
+    throw error;
+  });
 
 const gapOf = (text: string): number => {
   const [, perSecond] = /^(\d{1,4})\/s$/.exec(text) ?? [];

@@ -1,4 +1,5 @@
 /** What `run` and `submit` share: how a job is written on the command line. */
+import { isUtf8 } from 'node:buffer';
 import type { Readable } from 'node:stream';
 import { BODY_BYTES_MAX } from '@zerofleet/model';
 import { CLASS_NAMES } from '@zerofleet/protocol';
@@ -40,7 +41,7 @@ export const withJobOptions = (command: Command): Command =>
     .option('--deadline <duration>', 'end it as expired when it was not started so long from now')
     .option('--idempotency-key <key>', 'within 24 h the same job with the same key is submitted once');
 
-/** All of stdin as text. Throws UsageError when it is over the limit of a submission. */
+/** All of stdin as text. Throws UsageError when it is none, or over the limit of a submission. */
 export const readAll = async (stdin: Readable): Promise<string> => {
   const pieces: Buffer[] = [];
   let total = 0;
@@ -50,5 +51,11 @@ export const readAll = async (stdin: Readable): Promise<string> => {
       throw new UsageError(`stdin is over the limit of ${BODY_BYTES_MAX} bytes; send less code`);
     pieces.push(piece);
   }
-  return Buffer.concat(pieces).toString('utf8');
+  return textOf(Buffer.concat(pieces), 'stdin');
+};
+
+/** `bytes` as text, none of them replaced. Throws UsageError naming `what` when they are not UTF-8. */
+export const textOf = (bytes: Buffer, what: string): string => {
+  if (isUtf8(bytes)) return bytes.toString('utf8');
+  throw new UsageError(`${what} is not UTF-8 text; encode it first, for example as base64`);
 };

@@ -2,8 +2,9 @@
  * `zerofleet keys`: API keys, one's own or, with an operator's key, everybody's.
  *
  * K1  A new key is printed alone on stdout, or goes into a file that only its owner reads; words about it go to stderr.
+ * K2  The file is there before the key is asked for: a key that could not be kept is not made.
  */
-import { writeFileSync } from 'node:fs';
+import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
 import { EXIT, type Scope } from '@zerofleet/model';
 import type { NewKey, NewKeyView } from '@zerofleet/protocol';
 import { collect, type AddCommand, type CommandContext } from '../context.js';
@@ -69,24 +70,55 @@ const create = async (
     ...(options.expires === undefined ? {} : { expiresAt: timeOf(options.expires) }),
   };
   const { settings, admin } = client;
-  const made = await (owner === undefined ? settings.createKey(wanted) : admin.createKey(owner, wanted));
-  if (options.keyOut !== undefined) keep(options.keyOut, made);
-  else await (json ? terminal.printJson(made) : terminal.print(made.key));
-  const where = options.keyOut === undefined ? 'shown this once' : `in ${options.keyOut}`;
+  const make = (): Promise<NewKeyView> =>
+    owner === undefined ? settings.createKey(wanted) : admin.createKey(owner, wanted);
+  const { keyOut } = options;
+  const made = keyOut === undefined ? await make() : await makeInto(keyOut, make);
+  const { key, ...view } = made;
+  if (json) await terminal.printJson(keyOut === undefined ? made : view);
+  else if (keyOut === undefined) await terminal.print(key);
+  const where = keyOut === undefined ? 'shown this once' : `in ${keyOut}`;
   if (!json) await terminal.note(`key ${made.id} '${made.name}' may ${made.scopes.join(', ')}; ${where}`);
   return EXIT.ok;
 };
 
-const keep = (path: string, { id, key }: NewKeyView): void => {
+/** Makes a key into the new file `path`, which is taken away again where none is made (K2). */
+const makeInto = async (path: string, make: () => Promise<NewKeyView>): Promise<NewKeyView> => {
+  const file = newFile(path);
   try {
-    writeFileSync(path, `${key}\n`, { mode: 0o600, flag: 'wx' });
+    const made = await make().catch((error: unknown) => {
+      rmSync(path, { force: true });
+      throw error;
+    });
+    keep(file, path, made);
+    return made;
+  } finally {
+    closeSync(file);
+  }
+};
+
+const newFile = (path: string): number => {
+  try {
+    return openSync(path, 'wx', 0o600);
   } catch (error) {
-    const why = error instanceof Error && 'code' in error ? String(error.code) : String(error);
     throw new UsageError(
-      `the key ${id} was made and cannot be written to ${path} (${why}); revoke it, and give --key-out a new file`,
+      `no key was made, since ${path} cannot be written (${whyOf(error)}); give --key-out a new file`,
     );
   }
 };
+
+const keep = (file: number, path: string, { id, key }: NewKeyView): void => {
+  try {
+    writeSync(file, `${key}\n`);
+  } catch (error) {
+    throw new UsageError(
+      `the key ${id} was made and cannot be written to ${path} (${whyOf(error)}); revoke it, and make another`,
+    );
+  }
+};
+
+const whyOf = (error: unknown): string =>
+  error instanceof Error && 'code' in error ? String(error.code) : String(error);
 
 const revoke = async ({ client }: CommandContext, id: string, options: OwnerOptions): Promise<number> => {
   const owner = ownerOf(options);

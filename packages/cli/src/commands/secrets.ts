@@ -8,7 +8,7 @@ import { EXIT } from '@zerofleet/model';
 import type { AddCommand, CommandContext } from '../context.js';
 import { secretsTable } from '../control-tables.js';
 import { UsageError } from '../failure.js';
-import { readAll } from './job-options.js';
+import { readAll, textOf } from './job-options.js';
 
 export const addSecrets: AddCommand = (program, act) => {
   const group = program
@@ -36,7 +36,7 @@ const set = async (
   name: string,
   { fromFile }: { readonly fromFile?: string },
 ): Promise<number> => {
-  const text = fromFile === undefined ? await readAll(environment.stdin) : textOf(fromFile);
+  const text = fromFile === undefined ? await readAll(environment.stdin) : textIn(fromFile);
   const value = text.replace(/\r?\n$/, '');
   if (value === '') throw new UsageError('the value is empty; pipe it in, or give --from-file PATH');
   const view = await client.settings.setSecret(name, value);
@@ -44,9 +44,11 @@ const set = async (
   return EXIT.ok;
 };
 
-const textOf = (path: string): string => {
+const textIn = (path: string): string => textOf(bytesIn(path), `the file ${path}`);
+
+const bytesIn = (path: string): Buffer => {
   try {
-    return readFileSync(path, 'utf8');
+    return readFileSync(path);
   } catch (error) {
     const why = error instanceof Error && 'code' in error ? String(error.code) : String(error);
     throw new UsageError(
