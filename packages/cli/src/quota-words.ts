@@ -51,8 +51,11 @@ const READERS: Readonly<Record<keyof Omit<Quotas, 'toolRunningMax'>, Read>> = {
   runningMax: count,
   payloadBytesMax: bytes,
   timeoutMsMax: (name, text) => parseDuration(name, text),
-  computeSecondsPerDay: (name, text) =>
-    /^\d+$/.test(text) ? count(name, text) : parseDuration(name, text) / MS_PER_S,
+  computeSecondsPerDay: (name, text) => {
+    const seconds = parseDuration(name, text) / MS_PER_S;
+    if (seconds >= 1 && Number.isInteger(seconds)) return seconds;
+    throw new UsageError(`${name} is '${text}'; give whole seconds such as 3600 or 10h, or none`);
+  },
   sessionsMax: count,
   storedBytesMax: bytes,
 };
