@@ -48,6 +48,8 @@ export const main = (name: string, args: readonly string[]): Promise<void> =>
     } else notRun.push(`${real.join(' and ')} not run: ${why}`);
     const total = totals.reduce(addCounts, NO_COUNTS);
     for (const line of notRun) say(line);
+    // Again at the end: a log is long, and a test that fails once in fifty runs has only this to be known by.
+    for (const failure of total.failures) say(`failed: ${failure}`);
     say(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
     return total.failed > 0 || total.broken || notRun.length > 0 ? 1 : 0;
   });
