@@ -34,6 +34,9 @@ _SOCKET = 3
 # What the supervisor handles itself and a job's process must not.
 SUPERVISED_SIGNALS = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT)
 
+# What Python itself ignores, in any program of its own; the tools give them back to what they start.
+_IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
+
 
 class Streams(NamedTuple):
     """The descriptors that a job's process keeps."""
@@ -63,9 +66,15 @@ def main(streams: Streams, setting: Setting, supervisor: int) -> NoReturn:
     os._exit(0)  # The supervisor is gone.
 
 
+def _to_restore() -> list[int]:
+    """Signals that must not go on as they are here: ours, and what whoever started the runner ignored (nohup: HUP)."""
+    ignored = [number for number in signal.valid_signals() if signal.getsignal(number) is signal.SIG_IGN]
+    return [*SUPERVISED_SIGNALS, *(number for number in ignored if number not in _IGNORED_BY_PYTHON)]
+
+
 def _seal(setting: Setting, supervisor: int) -> None:
     signal.set_wakeup_fd(-1)
-    for number in SUPERVISED_SIGNALS:
+    for number in _to_restore():
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     os.setsid()

@@ -6,6 +6,7 @@ import json
 import os
 import select
 import shutil
+import signal
 import struct
 import subprocess
 import sys
@@ -67,6 +68,8 @@ class Runner:
             stderr=subprocess.PIPE,
             bufsize=0,
             env={"PATH": os.environ["PATH"], "CANARY_OF_STARTER": "secret-of-the-worker"},
+            # As nohup and some service managers start programs: a job must not inherit it.
+            preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN),
         )
         self._buffer = bytearray()
         try:
