@@ -39,6 +39,12 @@ export interface Usage {
   readonly maxRssKiB: number;
 }
 
+/**
+ * What a call of a session found. `live`: the container that the call before left, with its shells. `files-restored`: the files
+ * that were saved last, in another container. `fresh`: nothing.
+ */
+export type SessionState = 'live' | 'files-restored' | 'fresh';
+
 /** What an attempt brought, however it ended. */
 export interface AttemptReport {
   /** The tool's structured result; `null` when it made none. */
@@ -47,6 +53,8 @@ export interface AttemptReport {
   readonly exitCode: number | null;
   readonly usage: Usage;
   readonly output: OutputRecord;
+  /** Where the job belongs to a session: what it found of it. */
+  readonly session?: { readonly state: SessionState };
 }
 
 /** Why a tool's attempt failed, in a stable code and a sentence for people. */

@@ -15,6 +15,7 @@ export * from './messages.js';
 export * from './outcome-records.js';
 export * from './parse.js';
 export * from './runs.js';
+export * from './session-records.js';
 export * from './shapes.js';
 export * from './submit.js';
 export * from './subjects.js';

@@ -35,6 +35,8 @@ const ownFields = {
   timeoutMs: CountShape,
   /** Sealed values of the secrets that its arguments refer to, by name. One that is not there any more is left out. */
   secrets: Type.Optional(Type.Record(Type.String(), Type.String())),
+  /** The session that it belongs to. */
+  session: Type.Optional(Type.String()),
 };
 const FormShape = Type.Object(formFields);
 /** How jobs of one tenant and tool run: the same object for many. */
@@ -77,11 +79,11 @@ export const encodeRun = ({ epoch, boot, jobs }: Run, form: WireForm): Uint8Arra
     return encodeJson({ v: 1, epoch, boot, jobs: flat });
   }
   const forms = new Map<RunForm, number>();
-  const listed = jobs.map(({ form: common, id, attempt, payload, timeoutMs, secrets }) => {
+  const listed = jobs.map(({ form: common, ...own }) => {
     const known = forms.get(common);
     const of = known ?? forms.size;
     if (known === undefined) forms.set(common, of);
-    return { id, attempt, of, payload, timeoutMs, ...(secrets === undefined ? {} : { secrets }) };
+    return { ...own, of };
   });
   return encodeJson({ v: 2, epoch, boot, forms: [...forms.keys()], jobs: listed });
 };

@@ -85,6 +85,11 @@ export const AttemptReportShape = as<AttemptReport>(
     exitCode: Type.Union([Type.Integer(), Type.Null()]),
     usage: Type.Object({ wallMs: Type.Number(), cpuMs: Type.Number(), maxRssKiB: Type.Number() }),
     output: OutputRecordShape,
+    session: Type.Optional(
+      Type.Object({
+        state: Type.Union(['live', 'files-restored', 'fresh'].map((state) => Type.Literal(state))),
+      }),
+    ),
   }),
 );
 

@@ -31,6 +31,10 @@ export interface ShardNames {
   readonly usage: string;
   /** Object store bucket of content-named blobs. */
   readonly blobs: string;
+  /** Key-value bucket of sessions. */
+  readonly sessions: string;
+  /** Object store bucket of the files that sessions left. */
+  readonly sessionFiles: string;
   /** Worker to leader, published: Ready. */
   readonly ready: string;
   /** Worker to leader, request: Done; the reply comes after the commit. */
@@ -43,6 +47,8 @@ export interface ShardNames {
   readonly stop: (worker: WorkerId) => string;
   /** Any gateway to one worker, request: SpoolRequest and SpoolReply. */
   readonly spool: (worker: WorkerId) => string;
+  /** Anyone to one worker, request: SessionCall and SessionReply. */
+  readonly session: (worker: WorkerId) => string;
   /** Worker to whoever listens: Output. */
   readonly output: (job: JobId) => string;
 }
@@ -66,11 +72,14 @@ export const shardNames = (shard: ShardId): ShardNames => ({
   controls: `ZF_CONTROLS_${shard}`,
   usage: `ZF_USAGE_${shard}`,
   blobs: `ZF_BLOBS_${shard}`,
+  sessions: `ZF_SESSIONS_${shard}`,
+  sessionFiles: `ZF_SESSION_FILES_${shard}`,
   ready: `zf.${shard}.ready`,
   done: `zf.${shard}.done`,
   roster: `zf.${shard}.roster`,
   run: (worker) => `zf.${shard}.worker.${worker}.run`,
   stop: (worker) => `zf.${shard}.worker.${worker}.stop`,
   spool: (worker) => `zf.${shard}.worker.${worker}.spool`,
+  session: (worker) => `zf.${shard}.worker.${worker}.session`,
   output: (job) => `zf.${shard}.output.${job}`,
 });

@@ -179,8 +179,9 @@ export class Attempts {
   private hand(entry: WorkerEntry, assigned: Assigned, record: JobRecord, payload: PayloadRef): void {
     const form = this.formOf(record.template);
     if (form === undefined) return;
-    const { id, timeoutMs, payloadBytes } = record;
-    const job = { id, attempt: assigned.attempt, form, payload, timeoutMs };
+    const { id, timeoutMs, payloadBytes, extras } = record;
+    const plain = { id, attempt: assigned.attempt, form, payload, timeoutMs };
+    const job = extras?.session === undefined ? plain : { ...plain, session: extras.session };
     const secrets = this.secretsOf(record);
     if (secrets === undefined) return this.options.dispatcher.run(entry, assigned, job, payloadBytes);
     const bytes = payloadBytes + JSON.stringify(secrets).length;
