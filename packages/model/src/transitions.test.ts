@@ -73,14 +73,20 @@ const CONTAINER_STATES = {
   busy: { kind: 'busy', tenant: ADA, job: J1, uses: 3 },
   resetting: { kind: 'resetting', tenant: ADA, uses: 3 },
   idle: { kind: 'idle', tenant: ADA, uses: 3, sinceMs: 1 },
+  'busy for s1': { kind: 'busy', tenant: ADA, session: 's1', job: J1, uses: 3 },
+  'resetting for s1': { kind: 'resetting', tenant: ADA, session: 's1', uses: 3 },
+  'idle for s1': { kind: 'idle', tenant: ADA, session: 's1', uses: 3, sinceMs: 1 },
   stopping: { kind: 'stopping' },
   gone: { kind: 'gone' },
-} as const satisfies Record<ContainerState['kind'], ContainerState>;
+} as const satisfies Record<string, ContainerState>;
 
 const CONTAINER_EVENTS = {
   ready: { kind: 'ready', atMs: 8 },
   'claimed by ada': { kind: 'claimed', tenant: ADA, job: J2 },
   'claimed by bob': { kind: 'claimed', tenant: BOB, job: J2 },
+  'claimed by s1 of ada': { kind: 'claimed', tenant: ADA, session: 's1', job: J2 },
+  'claimed by s2 of ada': { kind: 'claimed', tenant: ADA, session: 's2', job: J2 },
+  'claimed by s1 of bob': { kind: 'claimed', tenant: BOB, session: 's1', job: J2 },
   released: { kind: 'released' },
   stop: { kind: 'stop' },
   ended: { kind: 'ended' },
@@ -96,10 +102,24 @@ const CONTAINER_TABLE: Record<
     ...always,
     'claimed by ada': { kind: 'busy', tenant: ADA, job: J2, uses: 1 },
     'claimed by bob': { kind: 'busy', tenant: BOB, job: J2, uses: 1 },
+    'claimed by s1 of ada': { kind: 'busy', tenant: ADA, session: 's1', job: J2, uses: 1 },
+    'claimed by s2 of ada': { kind: 'busy', tenant: ADA, session: 's2', job: J2, uses: 1 },
+    'claimed by s1 of bob': { kind: 'busy', tenant: BOB, session: 's1', job: J2, uses: 1 },
   },
   busy: { ...always, released: CONTAINER_STATES.resetting },
   resetting: { ...always, ready: { ...CONTAINER_STATES.idle, sinceMs: 8 } },
-  idle: { ...always, 'claimed by ada': { kind: 'busy', tenant: ADA, job: J2, uses: 4 } },
+  idle: {
+    ...always,
+    'claimed by ada': { kind: 'busy', tenant: ADA, job: J2, uses: 4 },
+    'claimed by s1 of ada': { kind: 'busy', tenant: ADA, session: 's1', job: J2, uses: 4 },
+    'claimed by s2 of ada': { kind: 'busy', tenant: ADA, session: 's2', job: J2, uses: 4 },
+  },
+  'busy for s1': { ...always, released: CONTAINER_STATES['resetting for s1'] },
+  'resetting for s1': { ...always, ready: { ...CONTAINER_STATES['idle for s1'], sinceMs: 8 } },
+  'idle for s1': {
+    ...always,
+    'claimed by s1 of ada': { kind: 'busy', tenant: ADA, session: 's1', job: J2, uses: 4 },
+  },
   stopping: always,
   gone: { ended: { kind: 'gone' } },
 };
@@ -140,7 +160,7 @@ describe('a container', () => {
     else expect(step()).toEqual(after);
   });
 
-  it('serves one tenant in its whole life, whatever comes', () => {
+  it('serves one tenant, and from a session on that session, in its whole life, whatever comes', () => {
     // Without its end, which would only make the lives short.
     const life: ContainerEvent[] = [...Object.values(CONTAINER_EVENTS)].filter(
       ({ kind }) => kind !== 'stop' && kind !== 'ended',
@@ -149,6 +169,7 @@ describe('a container', () => {
     fc.assert(
       fc.property(fc.array(event, { maxLength: 40 }), (events) => {
         const tenants = new Set<TenantId>();
+        const sessions = new Set<string | undefined>();
         let state: ContainerState = { kind: 'starting' };
         for (const one of events) {
           try {
@@ -156,9 +177,12 @@ describe('a container', () => {
           } catch {
             continue;
           }
-          if (one.kind === 'claimed') tenants.add(one.tenant);
+          if (one.kind !== 'claimed') continue;
+          tenants.add(one.tenant);
+          if (one.session !== undefined || sessions.size > 0) sessions.add(one.session);
         }
         expect(tenants.size).toBeLessThanOrEqual(1);
+        expect(sessions.size).toBeLessThanOrEqual(1);
       }),
       { numRuns: 300 },
     );

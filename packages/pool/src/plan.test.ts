@@ -15,7 +15,14 @@ const target = (key: string, memoryMiB: number, stock: number, failures = 0): Po
   failures,
   failedAtMs: 0,
 });
-const policy: PoolPolicy = { budgetMiB: 400, startsMax: 4, idleMaxMs: 60_000, ageMaxMs: 60_000, usesMax: 4 };
+const policy: PoolPolicy = {
+  budgetMiB: 400,
+  startsMax: 4,
+  idleMaxMs: 60_000,
+  sessionIdleMaxMs: 60_000,
+  ageMaxMs: 60_000,
+  usesMax: 4,
+};
 const tenant = 't1' as TenantId;
 
 describe('plan', () => {

@@ -32,6 +32,8 @@ export interface PoolPolicy {
   readonly startsMax: number;
   /** A tenant's container that was not used for so long is ended. */
   readonly idleMaxMs: number;
+  /** A session's container that was not used for so long is ended, once its files are saved. */
+  readonly sessionIdleMaxMs: number;
   readonly ageMaxMs: number;
   readonly usesMax: number;
 }
@@ -79,6 +81,8 @@ type Stop = Extract<PoolAction, { kind: 'stop' }>;
 /** Whether a tenant's idle container has served its time. */
 const wornOut = ({ id, state, bornMs }: PoolContainer, { policy, nowMs }: PoolView): Stop[] => {
   if (state.kind !== 'idle') return [];
+  if (state.session !== undefined)
+    return nowMs - state.sinceMs >= policy.sessionIdleMaxMs ? [{ kind: 'stop', id, why: 'idle' }] : [];
   if (state.uses >= policy.usesMax) return [{ kind: 'stop', id, why: 'uses' }];
   if (nowMs - bornMs >= policy.ageMaxMs) return [{ kind: 'stop', id, why: 'age' }];
   return nowMs - state.sinceMs >= policy.idleMaxMs ? [{ kind: 'stop', id, why: 'idle' }] : [];
@@ -143,7 +147,7 @@ class Draft {
     while (missing > 0 && this.start(key, false)) missing -= 1;
   }
 
-  /** Ends idle containers, least recently used first, then warm ones of other keys, until `memoryMiB` will be free. */
+  /** Ends idle containers, least recently used first, then warm ones of other keys, then parked sessions, until `memoryMiB` will be free. */
   private makeRoom(key: string, memoryMiB: number): void {
     let missing = this.usedMiB + memoryMiB - this.view.policy.budgetMiB;
     for (const container of this.view.containers) {
@@ -166,7 +170,9 @@ const evictable = (containers: readonly PoolContainer[], key: string): PoolConta
   const since = ({ state }: PoolContainer): number =>
     state.kind === 'idle' || state.kind === 'warm' ? state.sinceMs : 0;
   const bySince = (a: PoolContainer, b: PoolContainer): number => since(a) - since(b);
-  const idle = containers.filter((one) => one.state.kind === 'idle').sort(bySince);
+  const isParked = ({ state }: PoolContainer): boolean =>
+    state.kind === 'idle' && state.session !== undefined;
+  const idle = containers.filter((one) => one.state.kind === 'idle' && !isParked(one)).sort(bySince);
   const warm = containers.filter((one) => one.state.kind === 'warm' && one.key !== key).sort(bySince);
-  return [...idle, ...warm];
+  return [...idle, ...warm, ...containers.filter(isParked).sort(bySince)];
 };

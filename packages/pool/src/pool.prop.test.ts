@@ -20,7 +20,14 @@ const TARGETS: readonly PoolTarget[] = [
   { key: 'a', spec: spec(100), stock: 3, failures: 0, failedAtMs: 0 },
   { key: 'b', spec: spec(200), stock: 1, failures: 0, failedAtMs: 0 },
 ];
-const POLICY: PoolPolicy = { budgetMiB: 1_000, startsMax: 2, idleMaxMs: 5_000, ageMaxMs: 60_000, usesMax: 4 };
+const POLICY: PoolPolicy = {
+  budgetMiB: 1_000,
+  startsMax: 2,
+  idleMaxMs: 5_000,
+  sessionIdleMaxMs: 9_000,
+  ageMaxMs: 60_000,
+  usesMax: 4,
+};
 
 class Model {
   readonly containers = new Map<string, PoolContainer>();
@@ -64,7 +71,7 @@ class Model {
   }
 
   claim(key: string, tenant: TenantId): void {
-    const choice = chooseContainer(this.containers.values(), key, tenant);
+    const choice = chooseContainer(this.containers.values(), { key, tenant });
     if (choice.kind === 'cold') {
       this.waiting.push({ key, tenant });
       return;

@@ -32,6 +32,20 @@ export const AttemptRefShape = Type.Object({ id: JobIdShape, attempt: AttemptSha
 /** A job's attempt, as workers and leader name it. */
 export type AttemptRef = Static<typeof AttemptRefShape>;
 
+/** How a pool has done since its worker started. Times are of its last starts; `refillPerS`: starts a second, over the last minute. */
+export const PoolStatsShape = Type.Object({
+  claims: Type.Object({ reused: CountShape, warm: CountShape, cold: CountShape, session: CountShape }),
+  /** Jobs that had to wait, by why. */
+  misses: Type.Record(Type.String({ maxLength: 32 }), CountShape),
+  startMsP50: Type.Number({ minimum: 0 }),
+  startMsP95: Type.Number({ minimum: 0 }),
+  refillPerS: Type.Number({ minimum: 0 }),
+  /** Containers that could not be started, or died with no job in them. */
+  failures: CountShape,
+  breaker: Type.Union([Type.Literal('closed'), Type.Literal('open'), Type.Literal('half')]),
+});
+export type PoolStats = Static<typeof PoolStatsShape>;
+
 /** A worker's state: each second, on change, and when called upon by RosterCall. */
 export const ReadyShape = Type.Object({
   v,
@@ -58,6 +72,11 @@ export const ReadyShape = Type.Object({
       warm: CountShape,
       busy: CountShape,
       idle: CountShape,
+      /** Of the idle ones those that hold a session's files. */
+      parked: Type.Optional(CountShape),
+      /** The image of its containers, as the tool definition names it; workers before this one do not say. */
+      image: Type.Optional(Type.String()),
+      stats: Type.Optional(PoolStatsShape),
     }),
   ),
 });

@@ -123,6 +123,7 @@ class Running implements Service {
         budgetMiB: config.memoryMiB,
         startsMax: config.startsMax,
         idleMaxMs: config.reuseIdleMs,
+        sessionIdleMaxMs: config.sessionIdleMs,
         ageMaxMs: config.reuseAgeMs,
         usesMax: config.reuseUses,
       },

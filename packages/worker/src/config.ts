@@ -27,6 +27,7 @@ export interface WorkerConfig extends CommonConfig, NatsConfig, SecretsConfig {
   reuseUses: number;
   reuseIdleMs: number;
   reuseAgeMs: number;
+  sessionIdleMs: number;
   runnerDir: string;
   python: string;
   scratchDir: string;
@@ -121,6 +122,12 @@ const schema: ConfigSchema<WorkerConfig> = {
     format: 'positive',
     default: 60 * MINUTE_MS,
     env: 'ZF_REUSE_AGE_MS',
+  },
+  sessionIdleMs: {
+    doc: "How long a session's container is kept without a job, in ms; then its files are saved and it ends",
+    format: 'positive',
+    default: 15 * MINUTE_MS,
+    env: 'ZF_SESSION_IDLE_MS',
   },
   runnerDir: {
     doc: 'Folder of the runner, for mode process',

@@ -17,7 +17,7 @@ import {
 } from '@zerofleet/model';
 import { encodeJson, type AttemptEnd, type RunJob } from '@zerofleet/protocol';
 import { pause, type BlobStore, type Cancel, type Clock, type Logger } from '@zerofleet/runtime';
-import type { PoolDriver, Slot } from '../pool/pool-driver.js';
+import type { Claim, PoolDriver, Slot } from '../pool/pool-driver.js';
 import type { Ended, RunEnd } from '../runner/runner-link.js';
 import type { RunnerResult } from '../runner/messages.js';
 import { LiveOutput } from './live-output.js';
@@ -127,13 +127,15 @@ export class Attempt {
     this.ladder();
     // From here on the container may serve another job: a stop that comes late must not reach it.
     this.slot = undefined;
-    const again =
-      this.job.form.mode !== 'oneshot' &&
-      this.job.form.reuse === 'tenant' &&
-      isClean(end) &&
-      this.stopReason === undefined;
-    void this.tools.pool.release(slot, again && !this.timedOut);
+    const clean = isClean(end) && this.stopReason === undefined && !this.timedOut;
+    void this.tools.pool.release(slot, !clean ? 'broken' : this.isFresh ? 'end' : 'again');
     return this.conclude(end);
+  }
+
+  /** Whether it takes a container that nobody used before it, nor after. */
+  private get isFresh(): boolean {
+    const { mode, reuse } = this.job.form;
+    return mode === 'oneshot' || reuse === 'never';
   }
 
   /** The payload, or undefined when the attempt was stopped meanwhile. */
@@ -156,22 +158,17 @@ export class Attempt {
   private async prepare(payload: Payload): Promise<Slot | AttemptEnd> {
     let reason = '';
     for (let tries = 0; tries < CONTAINER_TRIES; tries += 1) {
-      const claim = await this.tools.pool.claim(
-        this.job.form.pool,
-        this.job.form.tenant,
-        this.job.id,
-        this.abort.signal,
-      );
+      const claim = await this.claim();
       if (claim.kind === 'aborted') return this.unrun();
       if (claim.kind === 'failed')
         return this.failed('start_failed', `no container could be started: ${claim.reason}`);
       const offer = await this.offer(claim.slot, payload);
       if (this.abort.signal.aborted) {
-        void this.tools.pool.release(claim.slot, false);
+        void this.tools.pool.release(claim.slot, 'end');
         return this.unrun();
       }
       if (offer.kind === 'acked') return claim.slot;
-      void this.tools.pool.release(claim.slot, false);
+      void this.tools.pool.release(claim.slot, 'end');
       if (offer.kind === 'refused')
         return this.failed('tool_error', `the runner refused the job: ${this.hidden(offer.nak.message)}`);
       // The broker's death took the container along; the job has nothing to do with it, and nothing of it ran.
@@ -182,6 +179,13 @@ export class Attempt {
       'start_failed',
       `${CONTAINER_TRIES} containers did not take the job: ${this.hidden(reason)}`,
     );
+  }
+
+  private claim(): Promise<Claim> {
+    const { id, form } = this.job;
+    const { pool: spec, tenant, tool } = form;
+    const { signal } = this.abort;
+    return this.tools.pool.claim({ spec, tenant, job: id, tool, fresh: this.isFresh, signal });
   }
 
   private async offer(slot: Slot, payload: Payload): ReturnType<Slot['link']['offer']> {

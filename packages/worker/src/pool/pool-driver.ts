@@ -4,6 +4,8 @@
  * D1  The state of a container changes only through transitionContainer, so one that a tenant claimed never serves another.
  * D2  A waiting job gets a container in the order it came, as soon as one fits; it leaves by its own `signal`.
  * D3  After FAILURES_MAX failed starts in a row, jobs that wait for that pool hear of it instead of waiting on.
+ * D4  A session has one container here at most: its next job waits while that one is not ready, or is being saved.
+ * D5  A parked container ends only after `onEvict` has had its chance to save the files, for EVICT_WITHIN_MS at most.
  */
 import {
   poolKeyOf,
@@ -13,6 +15,7 @@ import {
   type JobId,
   type PoolSpec,
   type TenantId,
+  type ToolName,
 } from '@zerofleet/model';
 import {
   chooseContainer,
@@ -33,10 +36,37 @@ export interface Slot {
   readonly link: RunnerLink;
 }
 
+/** What a job asks of the pool. */
+export interface ClaimRequest {
+  readonly spec: PoolSpec;
+  readonly tenant: TenantId;
+  readonly job: JobId;
+  /** The tool that the job calls. */
+  readonly tool: ToolName;
+  /** The session whose container it wants; the container is that session's from then on. */
+  readonly session?: string;
+  /** It takes no container that ran a job before. */
+  readonly fresh?: boolean;
+  /** Ends the waiting. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * How a container was found. `session`: parked for it, with its files and shells; with any other, what the session had is not
+ * in it. `reused`: the tenant's own, wiped; `warm`: from stock; `cold`: the job waited for it.
+ */
+export type ClaimHow = 'session' | 'reused' | 'warm' | 'cold';
+
 export type Claim =
-  | { readonly kind: 'claimed'; readonly slot: Slot; readonly how: 'reused' | 'warm' | 'cold' }
+  | { readonly kind: 'claimed'; readonly slot: Slot; readonly how: ClaimHow }
   | { readonly kind: 'failed'; readonly reason: string }
   | { readonly kind: 'aborted' };
+
+/**
+ * What becomes of a container after its job. `again`: it is wiped for the tenant's next one; `keep`: it is parked for its
+ * session; `end`: it is destroyed; `broken`: destroyed too, because the job left it in a state that nobody knows.
+ */
+export type Release = 'again' | 'keep' | 'end' | 'broken';
 
 interface Entry extends PoolContainer {
   state: ContainerState;
@@ -52,8 +82,7 @@ interface Target extends PoolTarget {
 
 interface Waiter {
   readonly key: string;
-  readonly tenant: TenantId;
-  readonly job: JobId;
+  readonly request: ClaimRequest;
   readonly settle: (claim: Claim) => void;
 }
 
@@ -67,6 +96,10 @@ export interface PoolDriverOptions {
   readonly metrics: PoolMetrics;
   /** The counts of some pool changed. */
   readonly onChange: () => void;
+  /** Tells a container that its session stays; settles with why it cannot, or undefined. Without it none is kept. */
+  readonly park?: (slot: Slot) => Promise<unknown>;
+  /** A parked container is about to end: its link is there until the promise settles. */
+  readonly onEvict?: (slot: Slot, session: string) => Promise<void>;
 }
 
 const FAILURES_MAX = 5;
@@ -75,6 +108,8 @@ const TICK_MS = 1_000;
 const GREET_WITHIN_MS = 20_000;
 /** A reset that takes longer ends the container, in ms. */
 const RESET_WITHIN_MS = 5_000;
+/** A session's files are saved within this, or lost, in ms. */
+const EVICT_WITHIN_MS = 20_000;
 
 /** Containers of one pool by what they are doing. */
 export interface PoolCounts {
@@ -90,6 +125,8 @@ export class PoolDriver {
   private readonly options: PoolDriverOptions;
   private readonly entries = new Map<string, Entry>();
   private readonly targets = new Map<string, Target>();
+  /** The container of a session, by tenant and session. */
+  private readonly sessions = new Map<string, Entry>();
   private waiters: Waiter[] = [];
   private made = 0;
   private draining = false;
@@ -123,11 +160,12 @@ export class PoolDriver {
     await Promise.all(this.opening);
   }
 
-  /** A container for a job of `tenant`, when there is one (D2). */
-  claim(spec: PoolSpec, tenant: TenantId, job: JobId, signal: AbortSignal): Promise<Claim> {
+  /** A container for a job, when there is one (D2). */
+  claim(request: ClaimRequest): Promise<Claim> {
+    const { spec, signal } = request;
     const key = poolKeyOf(spec);
     if (!this.targets.has(key)) this.addTarget(spec, 0);
-    const now = this.take(key, tenant, job);
+    const now = this.take(key, request);
     if (now !== undefined) {
       this.options.metrics.claimed(now.how);
       this.pump();
@@ -136,11 +174,13 @@ export class PoolDriver {
     return new Promise((resolve) => {
       const waiter: Waiter = {
         key,
-        tenant,
-        job,
+        request,
         settle: (claim) => {
           signal.removeEventListener('abort', leave);
-          resolve(claim.kind === 'claimed' ? { ...claim, how: 'cold' } : claim);
+          if (claim.kind !== 'claimed') return resolve(claim);
+          const how = claim.how === 'session' ? 'session' : 'cold';
+          this.options.metrics.claimed(how);
+          resolve({ ...claim, how });
         },
       };
       const leave = (): void => {
@@ -150,16 +190,18 @@ export class PoolDriver {
       if (this.closed || signal.aborted) return resolve({ kind: 'aborted' });
       signal.addEventListener('abort', leave, { once: true });
       this.waiters.push(waiter);
-      this.options.metrics.claimed('cold');
       this.pump();
     });
   }
 
-  /** Takes a container back after its job; `again` wipes it for the tenant's next one, otherwise it is destroyed. */
-  async release(slot: Slot, again: boolean): Promise<void> {
+  /** Takes a container back after its job. One that a session took is destroyed unless it is kept. */
+  async release(slot: Slot, what: Release): Promise<void> {
     const entry = this.entries.get(slot.id);
     if (entry?.state.kind !== 'busy') return;
-    if (!again || this.closed) {
+    const { park } = this.options;
+    const wipe = what === 'again' && entry.state.session === undefined;
+    const keep = what === 'keep' && entry.state.session !== undefined && park !== undefined;
+    if ((!wipe && !keep) || this.closed) {
       this.end(entry);
       return;
     }
@@ -168,12 +210,19 @@ export class PoolDriver {
       RESET_WITHIN_MS,
       () => void slot.link.destroy('gone', 'the reset took too long'),
     );
-    const ended = await slot.link.reset();
+    const ended = await (keep ? park(slot) : slot.link.reset());
     late();
     // The link may have ended right behind its READY.
-    if (ended !== undefined || this.entries.get(slot.id)?.state.kind !== 'resetting') return;
+    if (this.entries.get(slot.id)?.state.kind !== 'resetting') return;
+    if (ended !== undefined) return this.end(entry);
     this.step(entry, { kind: 'ready', atMs: this.options.clock.nowMs() });
     this.pump();
+  }
+
+  /** Ends the container of a session that is over; its files are not saved. */
+  endSession(tenant: TenantId, session: string): void {
+    const entry = this.sessionEntry(tenant, session);
+    if (entry !== undefined) this.end(entry);
   }
 
   counts(): PoolCounts[] {
@@ -201,20 +250,33 @@ export class PoolDriver {
     this.targets.set(key, { key, spec, stock, failures: 0, failedAtMs: 0, lastError: '' });
   }
 
-  private take(key: string, tenant: TenantId, job: JobId): Extract<Claim, { kind: 'claimed' }> | undefined {
-    const choice = chooseContainer(this.entries.values(), key, tenant);
+  private take(key: string, request: ClaimRequest): Extract<Claim, { kind: 'claimed' }> | undefined {
+    const { tenant, session, job, fresh } = request;
+    const own = session === undefined ? undefined : this.sessionEntry(tenant, session);
+    // Its files follow it to a container of the other kind.
+    if (own?.state.kind === 'idle' && own.key !== key) this.evict(own);
+    if (own !== undefined && (own.state.kind !== 'idle' || own.key !== key)) return undefined;
+    const owner = session === undefined ? { tenant } : { tenant, session };
+    const choice = chooseContainer(this.entries.values(), { key, ...owner, fresh: fresh === true });
     if (choice.kind === 'cold') return undefined;
     const entry = this.entries.get(choice.container.id);
     if (entry?.slot === undefined) return undefined;
-    this.step(entry, { kind: 'claimed', tenant, job });
+    this.step(entry, { kind: 'claimed', ...owner, job });
+    if (session !== undefined) this.sessions.set(sessionKey(tenant, session), entry);
     return { kind: 'claimed', slot: entry.slot, how: choice.kind };
+  }
+
+  /** The container that a session has, until it is gone. */
+  private sessionEntry(tenant: TenantId, session: string): Entry | undefined {
+    const entry = this.sessions.get(sessionKey(tenant, session));
+    return entry !== undefined && this.entries.get(entry.id) === entry ? entry : undefined;
   }
 
   /** Serves who waits, then does what the plan says. */
   private pump(): void {
     if (this.closed) return;
     this.waiters = this.waiters.filter((waiter) => {
-      const claim = this.take(waiter.key, waiter.tenant, waiter.job);
+      const claim = this.take(waiter.key, waiter.request);
       if (claim !== undefined) waiter.settle(claim);
       return claim === undefined;
     });
@@ -223,7 +285,9 @@ export class PoolDriver {
       targets: this.draining
         ? [...this.targets.values()].map((target) => ({ ...target, stock: 0 }))
         : [...this.targets.values()],
-      waiting: this.waiters,
+      waiting: this.waiters.flatMap(({ key, request: { tenant, session } }) =>
+        session !== undefined && this.sessionEntry(tenant, session) !== undefined ? [] : [{ key, tenant }],
+      ),
       policy: this.options.policy,
       nowMs: this.options.clock.nowMs(),
     });
@@ -231,7 +295,7 @@ export class PoolDriver {
       if (action.kind === 'start') this.begin(action.key);
       else {
         const entry = this.entries.get(action.id);
-        if (entry !== undefined) this.end(entry);
+        if (entry !== undefined) this.evict(entry);
       }
     }
   }
@@ -306,9 +370,27 @@ export class PoolDriver {
     if (this.entries.has(entry.id) && entry.state.kind !== 'stopping') this.step(entry, { kind: 'stop' });
     void link.destroy().finally(() => {
       this.entries.delete(entry.id);
+      for (const [key, one] of this.sessions) if (one === entry) this.sessions.delete(key);
       this.options.onChange();
       this.pump();
     });
+  }
+
+  /** Ends an idle container; a parked one after its files are saved (D5). */
+  private evict(entry: Entry): void {
+    const { slot, state } = entry;
+    const { clock, log, onEvict } = this.options;
+    if (state.kind !== 'idle' || state.session === undefined || slot === undefined || onEvict === undefined)
+      return this.end(entry);
+    const { session } = state;
+    this.step(entry, { kind: 'stop' });
+    const late = clock.after(EVICT_WITHIN_MS, () => void slot.link.destroy('gone', 'the save took too long'));
+    void onEvict(slot, session)
+      .catch((error: unknown) => log.warn({ session, error: String(error) }, 'session_not_saved'))
+      .finally(() => {
+        late();
+        void slot.link.destroy();
+      });
   }
 
   /** Stops a container; it holds its memory until it is gone. */
@@ -323,3 +405,5 @@ export class PoolDriver {
     this.options.onChange();
   }
 }
+
+const sessionKey = (tenant: TenantId, session: string): string => `${tenant}/${session}`;

@@ -1,6 +1,6 @@
 /** Metrics of the worker: its pool and its attempts. Names: docs/metrics.md. */
 import { Counter, Gauge, Histogram, type Registry } from '@zerofleet/runtime';
-import type { PoolCounts } from './pool-driver.js';
+import type { ClaimHow, PoolCounts } from './pool-driver.js';
 
 const MS_PER_S = 1_000;
 
@@ -13,7 +13,7 @@ export class PoolMetrics {
     const registers = [registry];
     this.claims = new Counter({
       name: 'zf_pool_claims_total',
-      help: 'Containers given to jobs: reused by their tenant, warm from stock, or started cold',
+      help: 'Containers given to jobs: parked for their session, reused by their tenant, warm from stock, or waited for (cold)',
       labelNames: ['how'],
       registers,
     });
@@ -42,7 +42,7 @@ export class PoolMetrics {
     });
   }
 
-  claimed(how: 'reused' | 'warm' | 'cold'): void {
+  claimed(how: ClaimHow): void {
     this.claims.inc({ how });
   }
 
