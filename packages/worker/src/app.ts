@@ -20,6 +20,7 @@ import {
   type Readiness,
   type Service,
 } from '@zerofleet/runtime';
+import { AttemptMetrics } from './attempt/attempt-metrics.js';
 import { Attempts } from './attempt/attempts.js';
 import { loadWorkerConfig, type WorkerConfig } from './config.js';
 import { BrokerEngine } from './engine/broker-engine.js';
@@ -73,13 +74,14 @@ export const buildWorker = (env: Environment): Service => {
     readiness: () => running?.readiness() ?? { ready: false, details: { nats: false } },
   });
   const metrics = new PoolMetrics(registry, () => running?.pool.counts() ?? []);
+  const attemptMetrics = new AttemptMetrics(registry);
   const engine = engineOf(config, boot, log);
   const sealer = Sealer.fromFile(config.secretsKeyFile);
   const body = serviceOf(
     async () => {
       const link = await connectNats(config, `worker ${config.workerId}`, log);
       const stocks = stocksOf(tools, config);
-      running = new Running({ config, boot, log, stocks, engine, metrics, link, sealer });
+      running = new Running({ config, boot, log, stocks, engine, metrics, attemptMetrics, link, sealer });
       await running.start();
       log.info({ mode: config.executionMode, admin: admin.port }, 'worker_running');
     },
@@ -103,6 +105,7 @@ class Running implements Service {
     readonly stocks: readonly { readonly spec: PoolSpec; readonly stock: number }[];
     readonly engine: ToolEngine;
     readonly metrics: PoolMetrics;
+    readonly attemptMetrics: AttemptMetrics;
     readonly link: NatsLink;
     readonly sealer: Sealer | undefined;
   }) {
@@ -134,6 +137,7 @@ class Running implements Service {
     this.attempts = new Attempts({
       pool: this.pool,
       blobs: natsBlobStore(connection, names.blobs),
+      metrics: options.attemptMetrics,
       clock: systemClock,
       sealer,
       log,

@@ -10,6 +10,7 @@ import { newRegistry, Sealer, silentLogger, systemClock, type BlobStore } from '
 import { ProcessEngine } from '../engine/process-engine.js';
 import { PoolDriver } from '../pool/pool-driver.js';
 import { PoolMetrics } from '../pool/pool-metrics.js';
+import { AttemptMetrics } from './attempt-metrics.js';
 import { Attempt } from './attempt.js';
 
 const runnerDir = new URL('../../../../images/tools/runner', import.meta.url).pathname;
@@ -66,6 +67,7 @@ const run = async (job: RunJob, opener: Sealer | undefined): Promise<Outcome> =>
   const publish = (chunks: readonly OutputChunk[]): void => void live.push(...chunks);
   const attempt = new Attempt(job, {
     ...{ pool, blobs, publish, sealer: opener },
+    metrics: new AttemptMetrics(newRegistry()),
     clock: systemClock,
     log: silentLogger(),
   });

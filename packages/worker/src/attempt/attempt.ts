@@ -20,6 +20,7 @@ import { pause, type BlobStore, type Cancel, type Clock, type Logger } from '@ze
 import type { Claim, PoolDriver, Slot } from '../pool/pool-driver.js';
 import type { Ended, RunEnd } from '../runner/runner-link.js';
 import type { RunnerResult } from '../runner/messages.js';
+import type { AttemptMetrics } from './attempt-metrics.js';
 import { LiveOutput } from './live-output.js';
 import { openSecrets, type AttemptSecrets, type SecretOpener } from './secrets.js';
 import { Spool } from './spool.js';
@@ -40,6 +41,7 @@ const STORE_RETRY_MS = 500;
 export interface AttemptTools {
   readonly pool: PoolDriver;
   readonly blobs: BlobStore;
+  readonly metrics: AttemptMetrics;
   readonly clock: Clock;
   readonly log: Logger;
   readonly publish: (chunks: readonly OutputChunk[]) => void;
@@ -48,6 +50,7 @@ export interface AttemptTools {
 }
 
 type StopReason = 'cancel' | 'drain' | 'kill';
+type Claimed = Extract<Claim, { kind: 'claimed' }>;
 
 export class Attempt {
   readonly job: RunJob;
@@ -108,16 +111,20 @@ export class Attempt {
     this.secrets = opened;
     const filled = opened?.fill(loaded.arguments) ?? loaded.arguments;
     if (typeof filled === 'string') return this.failed('start_failed', filled);
-    const slot = await this.prepare({ ...loaded, arguments: filled });
-    if (!('link' in slot)) return slot;
+    const { clock, metrics } = this.tools;
+    const askedMs = clock.nowMs();
+    const claimed = await this.prepare({ ...loaded, arguments: filled });
+    if (claimed.kind !== 'claimed') return claimed;
+    const { slot, how } = claimed;
     this.slot = slot;
     this.ran = true;
-    const deadline = this.tools.clock.after(this.job.timeoutMs, () => {
+    const deadline = clock.after(this.job.timeoutMs, () => {
       this.timedOut = true;
       this.climb();
     });
+    const goMs = clock.nowMs();
     const end = await slot.link.go({
-      started: () => undefined,
+      started: () => metrics.started(how, clock.nowMs() - goMs, clock.nowMs() - askedMs),
       output: (stream, bytes) => {
         this.spool.push(stream, this.secrets?.show(stream, bytes) ?? bytes);
         this.live.stir();
@@ -155,7 +162,7 @@ export class Attempt {
   }
 
   /** A container that has taken the job in and waits for GO, or the attempt's end. */
-  private async prepare(payload: Payload): Promise<Slot | AttemptEnd> {
+  private async prepare(payload: Payload): Promise<Claimed | AttemptEnd> {
     let reason = '';
     for (let tries = 0; tries < CONTAINER_TRIES; tries += 1) {
       const claim = await this.claim();
@@ -167,7 +174,7 @@ export class Attempt {
         void this.tools.pool.release(claim.slot, 'end');
         return this.unrun();
       }
-      if (offer.kind === 'acked') return claim.slot;
+      if (offer.kind === 'acked') return claim;
       void this.tools.pool.release(claim.slot, 'end');
       if (offer.kind === 'refused')
         return this.failed('tool_error', `the runner refused the job: ${this.hidden(offer.nak.message)}`);

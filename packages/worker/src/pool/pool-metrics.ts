@@ -1,4 +1,4 @@
-/** Metrics of the worker: its pool and its attempts. Names: docs/metrics.md. */
+/** Metrics of the worker's pool. Names: docs/metrics.md. */
 import { Counter, Gauge, Histogram, type Registry } from '@zerofleet/runtime';
 import type { ClaimHow, PoolCounts } from './pool-driver.js';
 
