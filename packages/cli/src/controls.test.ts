@@ -57,7 +57,29 @@ const WHY = {
   stage: 'queued',
   waiting: { reason: 'quota', quota: 'running', detail: 'It runs enough.', position: 3, waitMs: 1_500 },
 };
+const CONTAINERS = { starting: 1, warm: 2, busy: 3, idle: 4, parked: 5 };
+const STATS = {
+  ...{ claims: { warm: 199, cold: 1 }, hitRate: 0.995, misses: { empty: 1 }, startMsP50: 210.4 },
+  ...{ startMsP95: null, refillPerS: 4.25, failures: 2, breaker: 'open' },
+};
+const POOL = {
+  ...{ key: `tools@sha256:${'ab'.repeat(32)}|runc|c500`, image: null, workers: 2, target: 6 },
+  ...{ ...CONTAINERS, stats: STATS },
+};
+const WORKER = {
+  ...{ worker: 'w1', boot: 'boot-1', mode: 'warm', stage: 'silent', ageMs: 7_260, attempts: 1 },
+  ...{ room: { cpuMilli: 8_000, memoryMiB: 1_024 }, free: { cpuMilli: 500, memoryMiB: 64 } },
+  containers: CONTAINERS,
+};
+const DETAIL = {
+  ...WORKER,
+  held: [{ id: JOB_ID, attempt: 2 }],
+  pools: [{ ...POOL, key: 'bad\u001b[2Jkey', workers: 1, stats: null }],
+};
 const ROUTES = {
+  'GET /v1/admin/workers': answer(200, { workers: [WORKER] }),
+  'GET /v1/admin/workers/w1': answer(200, DETAIL),
+  'GET /v1/admin/pools': answer(200, { pools: [POOL] }),
   'GET /v1/admin/tenants': answer(200, { tenants: [TENANT] }),
   'GET /v1/admin/tenants/acme': answer(200, TENANT),
   'PUT /v1/admin/tenants/acme': answer(201, TENANT),
@@ -120,6 +142,19 @@ describe('settings', () => {
     ['resume fleet', 'DELETE /v1/admin/pauses/fleet', /^$/],
     ['pauses', 'GET /v1/admin/pauses', /class batch.*root.*why/],
     ['secrets list', 'GET /v1/secrets', /TOKEN/],
+    ['workers', 'GET /v1/admin/workers', /w1.*silent.*7\.3 s ago.*0\.5 of 8.*64 of 1024.*1.*2.*3.*4.*5.*1/],
+    ['workers list', 'GET /v1/admin/workers', /w1/],
+    [
+      'workers show w1',
+      'GET /v1/admin/workers/w1',
+      new RegExp(`boot-1[^]*bad \\[2Jkey.* - .* - [^]*${JOB_ID}.*2`),
+    ],
+    [
+      'pools',
+      'GET /v1/admin/pools',
+      /sha256:(ab){6}\|runc.*2.*6.*2.*1.*3.*4.*5.*99\.5 %.*empty 1.*210 ms\/-.*4\.3\/s.*rest after failures, 2 failed/,
+    ],
+    ['pools --worker w1', 'GET /v1/admin/workers/w1', /^(?![^]*boot-1)[^]*bad \[2Jkey/],
     ['secrets delete TOKEN', 'DELETE /v1/secrets/TOKEN', /^$/],
     ['schedules list', 'GET /v1/schedules', /nightly.*echo.*2026/],
     ['schedules show nightly', 'GET /v1/schedules/nightly', /nightly/],
@@ -154,6 +189,10 @@ describe('settings', () => {
     ['pause class batch', PAUSE],
     ['pauses', { pauses: [PAUSE] }],
     ['secrets list', { secrets: [SECRET] }],
+    ['workers', { workers: [WORKER] }],
+    ['workers show w1', DETAIL],
+    ['pools', { pools: [POOL] }],
+    ['pools --worker w1', { pools: DETAIL.pools }],
     ['schedules list', { schedules: [SCHEDULE] }],
     ['schedules show nightly', SCHEDULE],
     ['schedules disable nightly', SCHEDULE],
@@ -325,6 +364,11 @@ describe('settings', () => {
     ['resume tenant acme more', /cannot be paused; give fleet/],
     ['keys create ci --expires 30d', /give a duration/],
     ['keys create ci --key-out /none/there', /no key was made[^\n]+ENOENT/],
+    ['workers show', /missing required argument 'id'/],
+    ['workers w1', /unknown command|too many arguments/],
+    ['workers show ..', /'\.\.' cannot be a name/],
+    ['pools w1', /too many arguments/],
+    ['pools --worker', /argument missing/],
     ['keys revoke', /missing required argument 'id'/],
     ['schedules set nightly --cron x echo what', /write key=value/],
     ['schedules set nightly --cron x echo --delay 5s', /unknown option '--delay'/],

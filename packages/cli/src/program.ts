@@ -22,6 +22,8 @@ import { addTenants } from './commands/tenants.js';
 import { addWhy } from './commands/why.js';
 import { addTools } from './commands/tools.js';
 import { addStatus } from './commands/status.js';
+import { addPools } from './commands/pools.js';
+import { addWorkers } from './commands/workers.js';
 import { collect, type Act, type CliEnvironment } from './context.js';
 import { failureOf } from './failure.js';
 import { settingsOf, type GlobalOptions } from './settings.js';
@@ -68,6 +70,7 @@ const programOf = (act: Act, { stdout }: CliEnvironment): Command => {
   const commands = [
     ...[addRun, addSubmit, addGet, addLogs, addWhy, addCancel, addDeadLetters, addTools, addStatus],
     ...[addSecrets, addSchedules, addQuotas, addKeys, addTenants, addPauses],
+    ...[addWorkers, addPools],
   ];
   for (const add of commands) add(program, act);
   return program;

@@ -25,6 +25,7 @@ import { Catalog } from './gateway/catalog.js';
 import { ControlDesk } from './gateway/control-desk.js';
 import { addControlRoutes } from './gateway/control-routes.js';
 import { GatewayMetrics } from './gateway/gateway-metrics.js';
+import { Roster } from './gateway/roster.js';
 import { addRoutes } from './gateway/routes.js';
 import { planRun } from './gateway/scheduled.js';
 import { newApiServer } from './gateway/server.js';
@@ -60,7 +61,8 @@ export const buildCoordinator = (env: Environment, quit: Quit): Service => {
     blobs: () => shard.blobs(),
   };
   const plan: Plan = (record, atMs) => planRun(admission, record, atMs);
-  const shard = new Shard({ config, catalog, controls, plan, version, log, quit });
+  const roster = new Roster(systemClock, config.workerSilenceMs);
+  const shard = new Shard({ config, catalog, controls, plan, roster, version, log, quit });
   const registry = newRegistry();
   const metrics = new GatewayMetrics(registry, () => shard.gauges());
   const access = new Access(directory, controls, systemClock);
@@ -74,7 +76,7 @@ export const buildCoordinator = (env: Environment, quit: Quit): Service => {
     sealer: Sealer.fromFile(config.secretsKeyFile),
     writer: () => shard.writer(),
   });
-  addControlRoutes(api, desk, admission, (tenant) => shard.usage(tenant));
+  addControlRoutes(api, desk, { admission, roster, usageOf: (tenant) => shard.usage(tenant) });
   const admin = new AdminServer({
     host: config.adminHost,
     port: config.adminPort,

@@ -35,6 +35,7 @@ import type {
   UsagePort,
   WorkerPort,
 } from './engine/ports.js';
+import type { Roster } from './gateway/roster.js';
 import type { DeadLetterAccess } from './gateway/shard-access.js';
 
 /** A look that was lost with a connection must not hold those who wait for it: it is made again, in ms. */
@@ -67,8 +68,9 @@ export const openShard = async (options: {
   readonly redis: Redis;
   readonly log: Logger;
   readonly controls: Controls;
+  readonly roster: Roster;
 }): Promise<OpenShard> => {
-  const { connection, names, config, redis, log, controls } = options;
+  const { connection, names, config, redis, log, controls, roster } = options;
   const shard = config.shard as ShardId;
   const manager = await ensureStreams(connection, names, config);
   const looks = await jetstreamManager(connection, { timeout: LOOK_TIMEOUT_MS });
@@ -92,19 +94,24 @@ export const openShard = async (options: {
     log,
     kept: (ledgerSeq) => outcomes.keptOf(ledgerSeq),
   });
+  const usage = await UsageStore.open(connection, names, config.replicas);
+  const controlStore = await ControlStore.open({
+    ...{ connection, manager: looks, names, settings: config, controls, log },
+    clock: systemClock,
+  });
+  // Last: what fails above is opened again, and must not be heard twice.
+  workers.hear((ready) => roster.hear(ready));
+  roster.listening(true);
   return {
     ports: {
       ledger: new NatsLedger(connection, { manager, looks }, names),
       timers: new NatsTimers(connection, manager, names),
       workers,
       outcomes,
-      usage: await UsageStore.open(connection, names, config.replicas),
+      usage,
       line: new NatsLeaderLine(connection, names, log),
     },
-    controls: await ControlStore.open({
-      ...{ connection, manager: looks, names, settings: config, controls, log },
-      clock: systemClock,
-    }),
+    controls: controlStore,
     remote: new RemoteLeader(connection, names),
     blobs,
     deadLetters,

@@ -44,6 +44,7 @@ import type { Catalog } from './gateway/catalog.js';
 import type { EngineGauges } from './gateway/gateway-metrics.js';
 import type { Tail } from './gateway/job-stream.js';
 import { OutputTail } from './gateway/output-tail.js';
+import type { Roster } from './gateway/roster.js';
 import type { CancelAnswer, DeadLetterAccess, ShardAccess, WhyAnswer } from './gateway/shard-access.js';
 import { openShard, type OpenShard } from './open-shard.js';
 
@@ -63,6 +64,8 @@ export interface ShardOptions {
   readonly controls: Controls;
   /** Makes the job of a schedule's run. */
   readonly plan: Plan;
+  /** Hears the workers, whoever leads. */
+  readonly roster: Roster;
   readonly version: string;
   readonly log: Logger;
   readonly quit: Quit;
@@ -269,7 +272,7 @@ export class Shard implements Service, ShardAccess {
 
   /** One life; resolves to why it is over. Throws when it cannot begin. */
   private async live(link: NatsLink): Promise<string> {
-    const { config, catalog, log, controls, plan } = this.options;
+    const { config, catalog, log, controls, plan, roster } = this.options;
     const { redis } = this;
     const { connection } = link;
     if (redis === undefined) throw new Error('not started');
@@ -281,6 +284,7 @@ export class Shard implements Service, ShardAccess {
       redis,
       log,
       controls,
+      roster,
     }));
     return new Promise((resolve) => {
       const replica = new Replica({
@@ -314,6 +318,7 @@ export class Shard implements Service, ShardAccess {
 
   private linkChanged(connected: boolean): void {
     this.replica?.linkChanged(connected);
+    if (this.open !== undefined) this.options.roster.listening(connected);
     if (!connected) return;
     this.open?.remote.linkRestored();
     void this.inspect();

@@ -88,6 +88,11 @@ export const PROBLEMS = {
     title: 'The outcome cannot be read at the moment',
     exit: EXIT.unavailable,
   },
+  workers_unheard: {
+    status: 503,
+    title: 'This coordinator does not hear the workers yet',
+    exit: EXIT.unavailable,
+  },
   too_many_waiters: { status: 503, title: 'Too many open waits and streams', exit: EXIT.unavailable },
   internal: { status: 500, title: 'Something broke on our side', exit: EXIT.internal },
 } as const satisfies Record<string, ProblemSpec>;

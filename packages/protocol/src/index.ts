@@ -8,6 +8,7 @@ export * from './dones.js';
 export * from './frames.js';
 export * from './http.js';
 export * from './http-controls.js';
+export * from './http-fleet.js';
 export * from './leader.js';
 export * from './ledger.js';
 export { fitsV1 } from './ledger-v1.js';

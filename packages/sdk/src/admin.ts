@@ -1,4 +1,4 @@
-/** What operators do: tenants, quotas, keys of all, pauses. Every call takes a key of an operator. */
+/** What operators do: tenants, quotas, keys of all, pauses; and what they see of workers and pools. Every call takes a key of an operator. */
 import type {
   DefaultsView,
   KeysView,
@@ -7,13 +7,17 @@ import type {
   NewTenant,
   PausesView,
   PauseView,
+  PoolsView,
   QuotaPatch,
   QuotasView,
   TenantsView,
   TenantView,
+  WorkerDetailView,
+  WorkersView,
 } from '@zerofleet/protocol';
 import type { CallOptions } from './client.js';
 import { DEFAULTS, KEYS, NEW_KEY, PAUSE, PAUSES, QUOTAS, TENANT, TENANTS } from './control-answers.js';
+import { POOLS, WORKER, WORKERS } from './fleet-answers.js';
 import type { JsonCaller } from './json-caller.js';
 import { step } from './path.js';
 
@@ -90,5 +94,20 @@ export class AdminClient {
 
   async resume(target: string, options: CallOptions = {}): Promise<void> {
     return this.json.delete(pausePath(target), options);
+  }
+
+  /** The workers, as the coordinator that answers last heard of them. */
+  async workers(options: CallOptions = {}): Promise<WorkersView> {
+    return this.json.get('/v1/admin/workers', WORKERS, options);
+  }
+
+  /** One worker, with its pools and what it holds. */
+  async worker(id: string, options: CallOptions = {}): Promise<WorkerDetailView> {
+    return this.json.get(`/v1/admin/workers/${step(id)}`, WORKER, options);
+  }
+
+  /** Pools of warm containers, over all workers. */
+  async pools(options: CallOptions = {}): Promise<PoolsView> {
+    return this.json.get('/v1/admin/pools', POOLS, options);
   }
 }

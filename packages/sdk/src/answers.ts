@@ -8,7 +8,7 @@ import {
   type StatusView,
   type ToolView,
 } from '@zerofleet/protocol';
-import type { AnswerKind } from './control-answers.js';
+import type { AnswerKind } from './answer-kinds.js';
 import { ProblemError, UnexpectedAnswerError } from './errors.js';
 import { retryAfterOf, type Answer } from './exchange.js';
 

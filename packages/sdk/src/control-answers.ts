@@ -17,36 +17,8 @@ import type {
   TenantView,
   WhyView,
 } from '@zerofleet/protocol';
+import { isNumber, isText, kind, listOf, orNull, withMembers } from './answer-kinds.js';
 import { isRecord } from './answers.js';
-
-type Fits = (value: unknown) => boolean;
-
-/** An answer of one kind: its name in words, and what is one. */
-export interface AnswerKind<T> {
-  /** `keys`, as in "its body is not keys". */
-  readonly what: string;
-  readonly is: (value: unknown) => value is T;
-}
-
-const kind = <T>(what: string, fits: Fits): AnswerKind<T> => ({
-  what,
-  is: (value): value is T => fits(value),
-});
-
-const isText: Fits = (value) => typeof value === 'string';
-const isNumber: Fits = (value) => typeof value === 'number';
-const orNull =
-  (fits: Fits): Fits =>
-  (value) =>
-    value === null || fits(value);
-const listOf =
-  (fits: Fits): Fits =>
-  (value) =>
-    Array.isArray(value) && value.every(fits);
-const withMembers =
-  (members: Readonly<Record<string, Fits>>): Fits =>
-  (value) =>
-    isRecord(value) && Object.entries(members).every(([name, fits]) => fits(value[name]));
 
 const key = { id: isText, name: isText, scopes: listOf(isText) };
 const secret = withMembers({ name: isText, createdAt: isText, updatedAt: isText });

@@ -8,7 +8,7 @@
 import { kindOf } from './answers.js';
 import type { Call, Caller } from './caller.js';
 import type { CallOptions } from './client.js';
-import type { AnswerKind } from './control-answers.js';
+import type { AnswerKind } from './answer-kinds.js';
 import {
   CreationAmbiguousError,
   SubmissionAmbiguousError,

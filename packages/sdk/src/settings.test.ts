@@ -38,6 +38,17 @@ const SCHEDULE = {
   ...{ name: 'nightly', cron: '0 3 * * *', zone: 'UTC', missed: 'once', enabled: true },
   ...{ job: { tool: 'echo' }, createdAt: AT, updatedAt: AT, next: [] },
 };
+const CONTAINERS = { starting: 0, warm: 2, busy: 1, idle: 0, parked: 0 };
+const STATS = {
+  ...{ claims: { warm: 3 }, hitRate: 1, misses: {}, startMsP50: 200, startMsP95: null },
+  ...{ refillPerS: null, failures: 0, breaker: 'closed' },
+};
+const POOL = { key: 'a|runc', image: null, workers: 1, target: 2, ...CONTAINERS, stats: STATS };
+const WORKER = {
+  ...{ worker: 'w1', boot: 'b', mode: 'warm', stage: 'ready', ageMs: 5, attempts: 0 },
+  ...{ room: { cpuMilli: 1, memoryMiB: 1 }, free: { cpuMilli: 1, memoryMiB: 1 }, containers: CONTAINERS },
+};
+const DETAIL = { ...WORKER, held: [{ id: 'x', attempt: 1 }], pools: [{ ...POOL, stats: null }] };
 const WHY = { id: 'x', stage: 'running', waiting: null };
 const gone: Handler = (_, reply) => void reply.writeHead(204).end();
 
@@ -76,6 +87,9 @@ describe('each call', () => {
     ['GET /v1/admin/tenants/acme/keys', ({ admin }) => admin.keys('acme'), { keys: [] }],
     ['GET /v1/admin/pauses', ({ admin }) => admin.pauses(), { pauses: [PAUSE] }],
     ['PUT /v1/admin/pauses/fleet {"reason":"r"}', ({ admin }) => admin.pause('fleet', 'r'), PAUSE],
+    ['GET /v1/admin/workers', ({ admin }) => admin.workers(), { workers: [WORKER] }],
+    ['GET /v1/admin/workers/w1', ({ admin }) => admin.worker('w1'), DETAIL],
+    ['GET /v1/admin/pools', ({ admin }) => admin.pools(), { pools: [POOL] }],
   ])('%s is sent, sent again after a lost answer, and its answer read', async (request, ask, answer) => {
     const server = await serve(cut, json(200, answer), json(200, { error: 'no such page' }));
     const client = clientOf([server.url]);

@@ -1,4 +1,8 @@
-/** Leader and workers over core NATS: requests out, Ready and Done in. */
+/**
+ * Leader and workers over core NATS: requests out, Ready and Done in.
+ *
+ * N1  Ready is subscribed once however many hear it, so it is parsed once: every gateway hears, and the leader does too.
+ */
 import {
   encodeDoneReply,
   encodeJson,
@@ -39,6 +43,9 @@ export class NatsWorkers implements WorkerPort {
   private readonly connection: NatsConnection;
   private readonly names: ShardNames;
   private readonly log: Logger;
+  private readonly hearers = new Set<(message: Ready) => void>();
+  /** Set while somebody hears. */
+  private unsubscribe: (() => void) | undefined;
 
   constructor(connection: NatsConnection, names: ShardNames, log: Logger) {
     this.connection = connection;
@@ -58,16 +65,21 @@ export class NatsWorkers implements WorkerPort {
     return this.ask(this.names.stop(worker), encodeJson(message), parseStopReply);
   }
 
+  /** Hands every Ready to `hearer` until the returned function is called (N1). */
+  hear(hearer: (message: Ready) => void): () => void {
+    this.hearers.add(hearer);
+    this.unsubscribe ??= this.subscribeReady();
+    return () => {
+      this.hearers.delete(hearer);
+      if (this.hearers.size > 0) return;
+      this.unsubscribe?.();
+      this.unsubscribe = undefined;
+    };
+  }
+
   /** Hands what workers say to `sink` until the returned function is called. */
   listen(sink: WorkerSink): () => void {
-    const ready = this.connection.subscribe(this.names.ready, {
-      callback: (error, message) => {
-        if (error !== null) return;
-        const parsed = parseReady(message.data);
-        if (parsed.ok) sink.ready(parsed.value);
-        else this.log.warn({ reason: parsed.reason }, 'ready_malformed');
-      },
-    });
+    const deafen = this.hear((message) => sink.ready(message));
     const done = this.connection.subscribe(this.names.done, {
       callback: (error, message) => {
         if (error !== null) return;
@@ -82,9 +94,21 @@ export class NatsWorkers implements WorkerPort {
       },
     });
     return () => {
-      ready.unsubscribe();
+      deafen();
       done.unsubscribe();
     };
+  }
+
+  private subscribeReady(): () => void {
+    const subscription = this.connection.subscribe(this.names.ready, {
+      callback: (error, message) => {
+        if (error !== null) return;
+        const parsed = parseReady(message.data);
+        if (!parsed.ok) return void this.log.warn({ reason: parsed.reason }, 'ready_malformed');
+        for (const hear of this.hearers) hear(parsed.value);
+      },
+    });
+    return () => subscription.unsubscribe();
   }
 
   private async ask<T>(

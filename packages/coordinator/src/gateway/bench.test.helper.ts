@@ -54,8 +54,10 @@ import { Access } from './access.js';
 import type { AdmissionOptions } from './admission.js';
 import { Catalog } from './catalog.js';
 import { ControlDesk } from './control-desk.js';
+import type { UsageOf } from './admin-routes.js';
 import { addControlRoutes } from './control-routes.js';
 import { GatewayMetrics } from './gateway-metrics.js';
+import { Roster } from './roster.js';
 import { addRoutes } from './routes.js';
 import { newApiServer } from './server.js';
 import type {
@@ -315,6 +317,7 @@ export class Bench {
   readonly stored = new Map<string, Uint8Array>();
   readonly feed = new JobFeed();
   readonly settings = new ListControls();
+  readonly roster = new Roster(this.clock, 6_000);
   /** What other gateways were told to shed. */
   readonly shedNotes: ShedNote[] = [];
   hearShed: (note: ShedNote) => void = () => undefined;
@@ -357,7 +360,8 @@ export class Bench {
       writer: () => this.settings,
       sealer: { seal: ({ tenant, name }, value) => hashOf(`${tenant} ${name} ${value}`) },
     });
-    addControlRoutes(this.server, desk, admission, (tenant) => this.shard().usage(tenant));
+    const usageOf: UsageOf = (tenant) => this.shard().usage(tenant);
+    addControlRoutes(this.server, desk, { admission, usageOf, roster: this.roster });
   }
 
   admission(): AdmissionOptions {
