@@ -32,16 +32,20 @@ export const AttemptRefShape = Type.Object({ id: JobIdShape, attempt: AttemptSha
 /** A job's attempt, as workers and leader name it. */
 export type AttemptRef = Static<typeof AttemptRefShape>;
 
-/** How a pool has done since its worker started. Times are of its last starts; `refillPerS`: starts a second, over the last minute. */
+/** How a pool of a worker has done since the worker's boot. */
 export const PoolStatsShape = Type.Object({
-  claims: Type.Object({ reused: CountShape, warm: CountShape, cold: CountShape, session: CountShape }),
-  /** Jobs that had to wait, by why. */
-  misses: Type.Record(Type.String({ maxLength: 32 }), CountShape),
-  startMsP50: Type.Number({ minimum: 0 }),
-  startMsP95: Type.Number({ minimum: 0 }),
-  refillPerS: Type.Number({ minimum: 0 }),
-  /** Containers that could not be started, or died with no job in them. */
+  /** Containers given to jobs, by how: `reused`, `warm`, `cold`, `session`. */
+  claims: Type.Record(Type.String(), CountShape),
+  /** Claims that found no container ready, by why. */
+  misses: Type.Record(Type.String(), CountShape),
+  /** How long starts took of late, in ms; null where there were none. */
+  startMsP50: Type.Union([Type.Number(), Type.Null()]),
+  startMsP95: Type.Union([Type.Number(), Type.Null()]),
+  /** Containers that could be started a second, as measured. */
+  refillPerS: Type.Union([Type.Number(), Type.Null()]),
+  /** Starts that failed. */
   failures: CountShape,
+  /** `closed`: starts go on; `open`: they rest after failures; `half`: one is tried. */
   breaker: Type.Union([Type.Literal('closed'), Type.Literal('open'), Type.Literal('half')]),
 });
 export type PoolStats = Static<typeof PoolStatsShape>;
