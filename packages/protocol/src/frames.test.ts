@@ -1,15 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { FRAME_BYTES_MAX } from '@zerofleet/model';
-import {
-  encodeFileFrame,
-  encodeFrame,
-  encodeJsonFrame,
-  FRAME,
-  FrameBreach,
-  FrameDecoder,
-  type Frame,
-} from './frames.js';
+import { encodeFrame, encodeJsonFrame, FRAME, FrameBreach, FrameDecoder, type Frame } from './frames.js';
+import { encodeFileFrame } from './frame-payloads.js';
 
 const type = fc.constantFrom(...Object.values(FRAME));
 const frame = fc.record({

@@ -17,6 +17,13 @@ export const FRAME = {
   SIGNAL: 0x04,
   RESET: 0x05,
   PING: 0x06,
+  KEEP: 0x07,
+  SAVE: 0x08,
+  RESTORE: 0x09,
+  TUNNEL_OPENED: 0x0a,
+  TUNNEL_IN: 0x0b,
+  TUNNEL_SHUT: 0x0c,
+  CREDIT: 0x0d,
   HELLO: 0x81,
   ACK: 0x82,
   NAK: 0x83,
@@ -26,6 +33,13 @@ export const FRAME = {
   RESULT: 0x87,
   READY: 0x88,
   PONG: 0x89,
+  FILE_OUT: 0x8a,
+  SAVED: 0x8b,
+  RESTORED: 0x8c,
+  TUNNEL_OPEN: 0x90,
+  TUNNEL_OUT: 0x91,
+  TUNNEL_CLOSED: 0x92,
+  TUNNEL_CREDIT: 0x93,
 } as const;
 
 export type FrameType = (typeof FRAME)[keyof typeof FRAME];
@@ -55,15 +69,6 @@ export const encodeFrame = (type: FrameType, payload: Uint8Array | string): Buff
 /** A frame whose payload is JSON. */
 export const encodeJsonFrame = (type: FrameType, value: unknown): Buffer =>
   encodeFrame(type, JSON.stringify(value));
-
-/** A FILE_IN frame; `path` is at most 65,535 bytes of UTF-8. */
-export const encodeFileFrame = (path: string, data: Uint8Array, last: boolean): Buffer => {
-  const name = Buffer.from(path, 'utf8');
-  const head = Buffer.allocUnsafe(3);
-  head.writeUInt8(last ? 1 : 0, 0);
-  head.writeUInt16BE(name.byteLength, 1);
-  return encodeFrame(FRAME.FILE_IN, Buffer.concat([head, name, data]));
-};
 
 /** Turns a byte stream that may be cut anywhere into frames. */
 export class FrameDecoder {

@@ -5,6 +5,7 @@ export * from './control-records.js';
 export * from './control-shapes.js';
 export * from './definition.js';
 export * from './dones.js';
+export * from './frame-payloads.js';
 export * from './frames.js';
 export * from './http.js';
 export * from './http-controls.js';

@@ -4,80 +4,79 @@
  * R1  One phase at a time, and a frame that does not belong to the phase is a breach: the runner is destroyed.
  * R2  `go` is the only call that writes GO; before it nothing of the job has run.
  * R3  Whatever happens, a call's promise settles: by its frame, by the runner's end, or by its caller's `destroy`.
+ * R4  What a runner may have sent and nobody has dealt with is bounded: output by its limit, all else by credit.
  */
-import type { InputFile, OutputStream } from '@zerofleet/model';
 import {
-  encodeFileFrame,
   encodeJsonFrame,
   FRAME,
+  FrameBreach,
   FrameDecoder,
-  FRAMES_VERSION,
   type Frame,
+  type RunnerFeature,
 } from '@zerofleet/protocol';
 import type { RunnerPipe } from '../engine/tool-engine.js';
-import { parseAck, parseHello, parseNak, parseResult, type Nak, type RunnerResult } from './messages.js';
+import type { Ended } from './ended.js';
+import { parseAck, parseHello, parseNak, parseRestored, type Nak, type RunnerResult } from './messages.js';
+import { RestoreFlow } from './restore-flow.js';
+import { RunIntake, type RunListener } from './run-intake.js';
+import { featuresOf, framesOf, type RunSpec } from './run-spec.js';
+import { SaveStream, type Save } from './save-stream.js';
+import { Tunnels, type TunnelHandler } from './tunnels.js';
 
-/** What a RUN frame says. */
-export interface RunSpec {
-  readonly job: string;
-  readonly attempt: number;
-  readonly tool: string;
-  readonly arguments: unknown;
-  readonly files: readonly InputFile[];
-  readonly limits: { readonly timeoutMs: number; readonly outputBytes: number; readonly resultBytes: number };
-}
+export type { Ended } from './ended.js';
+export type { RunListener } from './run-intake.js';
+export type { RunSpec } from './run-spec.js';
 
 export type Offer = { readonly kind: 'acked' } | { readonly kind: 'refused'; readonly nak: Nak } | Ended;
 export type RunEnd = { readonly kind: 'result'; readonly result: RunnerResult } | Ended;
-/** `breach`: the runner broke the protocol. `gone`: it ended. `engine_lost`: it ended with every other one of its engine. */
-export interface Ended {
-  readonly kind: 'ended';
-  readonly why: 'breach' | 'gone' | 'engine_lost';
-  readonly reason: string;
-}
+/** `refused`: the runner could not take the tar in; what of it is there is gone with the next `reset`. */
+export type Restore =
+  | { readonly kind: 'restored'; readonly files: number; readonly bytes: number }
+  | { readonly kind: 'refused'; readonly reason: string }
+  | Ended;
 
-export interface RunListener {
-  readonly started: () => void;
-  readonly output: (stream: OutputStream, bytes: Buffer) => void;
-}
+type Settle<T> = (outcome: T) => void;
 
 type Phase =
-  | { readonly kind: 'greeting'; readonly settle: (ended: Ended | undefined) => void }
-  | { readonly kind: 'idle' }
-  | { readonly kind: 'offered'; readonly spec: RunSpec; readonly settle: (offer: Offer) => void }
-  | { readonly kind: 'acked' }
-  | {
-      readonly kind: 'running';
-      readonly listener: RunListener;
-      readonly settle: (end: RunEnd) => void;
-      started: boolean;
-    }
+  | { readonly kind: 'greeting'; readonly settle: Settle<Ended | undefined> }
+  /** `kept`: what an earlier call of the session left is there. */
+  | { readonly kind: 'idle'; readonly kept: boolean }
+  | { readonly kind: 'offered'; readonly spec: RunSpec; readonly settle: Settle<Offer> }
+  | { readonly kind: 'acked'; readonly spec: RunSpec }
+  | { readonly kind: 'running'; readonly intake: RunIntake; readonly settle: Settle<RunEnd> }
   | { readonly kind: 'ran' }
-  | { readonly kind: 'resetting'; readonly settle: (ended: Ended | undefined) => void }
+  /** READY is awaited: after RESET, or after KEEP. */
+  | { readonly kind: 'clearing'; readonly kept: boolean; readonly settle: Settle<Ended | undefined> }
+  | { readonly kind: 'saving'; readonly save: SaveStream }
+  | { readonly kind: 'restoring'; readonly flow: RestoreFlow; readonly settle: Settle<Restore> }
   | { readonly kind: 'ended'; readonly ended: Ended };
 
-/** Input files go out in pieces of this size. */
-const FILE_PIECE_BYTES = 256 * 1024;
+type PhaseOf<K extends Phase['kind']> = Extract<Phase, { kind: K }>;
 
 export class RunnerLink {
   readonly id: string;
   /** Settles once the runner is ready for a job, or with why it never will be. */
   readonly greeted: Promise<Ended | undefined>;
+  /** The tunnels of the run that is under way. */
+  readonly tunnel: Tunnels;
   private readonly pipe: RunnerPipe;
   private readonly decoder = new FrameDecoder();
   private readonly endListeners: (() => void)[] = [];
   private phase: Phase;
   private nonce = '';
+  private features: ReadonlySet<string> = new Set();
+  private tunnelHandler: TunnelHandler | undefined;
   private destroying: Promise<void> | undefined;
 
   constructor(pipe: RunnerPipe) {
     this.pipe = pipe;
     this.id = pipe.id;
-    let settle: (ended: Ended | undefined) => void = () => undefined;
+    let settle: Settle<Ended | undefined> = () => undefined;
     this.greeted = new Promise((resolve) => {
       settle = resolve;
     });
     this.phase = { kind: 'greeting', settle };
+    this.tunnel = new Tunnels((frame) => this.pipe.write(frame));
     pipe.onEnd((reason, engineLost) =>
       this.end({ kind: 'ended', why: engineLost ? 'engine_lost' : 'gone', reason }),
     );
@@ -88,49 +87,91 @@ export class RunnerLink {
     return this.phase.kind === 'ended';
   }
 
+  /** Whether the runner knows the frames of a feature; before it has greeted it knows none. */
+  has(feature: RunnerFeature): boolean {
+    return this.features.has(feature);
+  }
+
   /** Calls `listener` when the runner ends, or now if it has. */
   onEnd(listener: () => void): void {
     if (this.isEnded) listener();
     else this.endListeners.push(listener);
   }
 
-  /** Writes RUN and the files; settles with the runner's answer. */
+  /** Sets who decides on the tunnels of the next run; a RUN with `egress` goes only with one set. */
+  onTunnel(handler: TunnelHandler): void {
+    this.tunnelHandler = handler;
+  }
+
+  /** Writes RUN and the files; settles with the runner's answer, or a refusal `no_feature` without asking it. */
   offer(spec: RunSpec): Promise<Offer> {
     if (this.phase.kind === 'ended') return Promise.resolve(this.phase.ended);
     this.expect('idle');
-    const { job, attempt, tool, limits, files } = spec;
+    const missing = featuresOf(spec).find((feature) => !this.has(feature));
+    if (missing !== undefined) {
+      this.phase = { kind: 'ran' };
+      const message = `this runner knows no '${missing}'`;
+      return Promise.resolve({ kind: 'refused', nak: { code: 'no_feature', message } });
+    }
     return new Promise((settle) => {
       this.phase = { kind: 'offered', spec, settle };
-      const head = { v: FRAMES_VERSION, nonce: this.nonce, job, attempt, tool, limits, env: {} };
-      this.pipe.write(
-        encodeJsonFrame(FRAME.RUN, { ...head, arguments: spec.arguments, fileCount: files.length }),
-      );
-      for (const file of files) this.writeFile(file);
+      for (const frame of framesOf(spec, this.nonce)) this.pipe.write(frame);
     });
   }
 
   /** Writes GO; settles with the result. */
   go(listener: RunListener): Promise<RunEnd> {
     if (this.phase.kind === 'ended') return Promise.resolve(this.phase.ended);
-    this.expect('acked');
+    const { spec } = this.expect('acked');
+    if (spec.egress === true) this.beginTunnels();
     return new Promise((settle) => {
-      this.phase = { kind: 'running', listener, settle, started: false };
+      const intake = new RunIntake(spec, listener, (bytes) => this.credit(bytes));
+      this.phase = { kind: 'running', intake, settle };
       this.pipe.write(encodeJsonFrame(FRAME.GO, {}));
     });
   }
 
-  /** Sends a signal to every process of the job; nothing when none runs. */
+  /** Sends a signal to the job's processes (KILL: to the session's shells too); nothing when none runs. */
   signal(signal: 'TERM' | 'KILL'): void {
     if (this.phase.kind === 'running') this.pipe.write(encodeJsonFrame(FRAME.SIGNAL, { signal }));
   }
 
   /** Wipes the runner for the next job of its tenant; settles with why it cannot serve again, or undefined. */
   reset(): Promise<Ended | undefined> {
+    return this.clear(FRAME.RESET, false, ['ran', 'idle']);
+  }
+
+  /** Keeps files and shells for the session's next call; settles with why there can be none, or undefined. */
+  keep(): Promise<Ended | undefined> {
+    return this.clear(FRAME.KEEP, true, ['ran']);
+  }
+
+  /** Asks a kept runner for its work directory as a tar of at most `bytesMax`; it stays as it is. */
+  save(bytesMax: number): Save {
+    const save = new SaveStream(bytesMax, (bytes) => this.credit(bytes));
+    if (this.phase.kind === 'ended') save.finish(this.phase.ended);
+    else {
+      this.expectKept();
+      this.phase = { kind: 'saving', save };
+      this.pipe.write(encodeJsonFrame(FRAME.SAVE, { maxBytes: bytesMax }));
+    }
+    return save;
+  }
+
+  /**
+   * Fills the work directory of a runner that has not run yet with what `save` gave. After a refusal it serves again
+   * only after `reset`. Rejects as `tar` does, and then the runner is destroyed.
+   */
+  restore(tar: AsyncIterable<Uint8Array>): Promise<Restore> {
     if (this.phase.kind === 'ended') return Promise.resolve(this.phase.ended);
-    this.expect('ran');
-    return new Promise((settle) => {
-      this.phase = { kind: 'resetting', settle };
-      this.pipe.write(encodeJsonFrame(FRAME.RESET, {}));
+    this.expect('idle');
+    return new Promise((settle, reject) => {
+      const flow = new RestoreFlow((frame) => this.pipe.write(frame));
+      this.phase = { kind: 'restoring', flow, settle };
+      flow.send(tar).catch((error: Error) => {
+        reject(error);
+        void this.destroy('gone', 'what was to be restored could not be read');
+      });
     });
   }
 
@@ -141,18 +182,39 @@ export class RunnerLink {
     return this.destroying;
   }
 
-  private expect(kind: Phase['kind']): void {
-    if (this.phase.kind !== kind) throw new Error(`runner ${this.id} is ${this.phase.kind}, not ${kind}`);
+  private expect<K extends Phase['kind']>(...kinds: readonly K[]): PhaseOf<K> {
+    const { phase } = this;
+    if (!(kinds as readonly string[]).includes(phase.kind))
+      throw new Error(`runner ${this.id} is ${phase.kind}, not ${kinds.join(' or ')}`);
+    return phase as PhaseOf<K>;
   }
 
-  private writeFile({ path, encoding, data }: InputFile): void {
-    const bytes = Buffer.from(data, encoding);
-    let from = 0;
-    do {
-      const piece = bytes.subarray(from, from + FILE_PIECE_BYTES);
-      from += FILE_PIECE_BYTES;
-      this.pipe.write(encodeFileFrame(path, piece, from >= bytes.byteLength));
-    } while (from < bytes.byteLength);
+  private expectKept(): void {
+    if (!this.expect('idle').kept) throw new Error(`runner ${this.id} has no session to save`);
+  }
+
+  private beginTunnels(): void {
+    if (this.tunnelHandler === undefined) throw new Error(`runner ${this.id} has nobody for its tunnels`);
+    this.tunnel.begin(this.tunnelHandler);
+    this.tunnelHandler = undefined;
+  }
+
+  private clear(
+    type: typeof FRAME.RESET | typeof FRAME.KEEP,
+    kept: boolean,
+    from: readonly ('ran' | 'idle')[],
+  ): Promise<Ended | undefined> {
+    if (this.phase.kind === 'ended') return Promise.resolve(this.phase.ended);
+    this.expect(...from);
+    return new Promise((settle) => {
+      this.phase = { kind: 'clearing', kept, settle };
+      this.pipe.write(encodeJsonFrame(type, {}));
+    });
+  }
+
+  private credit(bytes: number): void {
+    const { kind } = this.phase;
+    if (kind === 'running' || kind === 'saving') this.pipe.write(encodeJsonFrame(FRAME.CREDIT, { bytes }));
   }
 
   private take(bytes: Buffer): void {
@@ -164,58 +226,80 @@ export class RunnerLink {
     }
   }
 
-  private heed({ type, payload }: Frame): void {
+  /** Throws FrameBreach for a frame that does not belong to the phase (R1). */
+  private heed(frame: Frame): void {
     const { phase } = this;
-    if (type === FRAME.PONG || phase.kind === 'ended') return;
-    if (phase.kind === 'greeting' && type === FRAME.HELLO) this.greet(payload, phase.settle);
+    const { type, payload } = frame;
+    if (phase.kind === 'ended') return;
+    if (phase.kind === 'running') this.run(frame, phase);
+    else if (phase.kind === 'greeting' && type === FRAME.HELLO) this.greet(payload, phase);
     else if (phase.kind === 'offered' && type === FRAME.ACK) this.acked(payload, phase);
-    else if (phase.kind === 'offered' && type === FRAME.NAK) this.refused(payload, phase.settle);
-    else if (phase.kind === 'running') this.run(type, payload, phase);
-    else if (phase.kind === 'resetting' && type === FRAME.READY) {
-      this.phase = { kind: 'idle' };
+    else if (phase.kind === 'offered' && type === FRAME.NAK) this.refused(payload, phase);
+    else if (phase.kind === 'saving' && type === FRAME.SAVED) this.saved(payload, phase);
+    else if (phase.kind === 'restoring' && type === FRAME.PONG) phase.flow.pong();
+    else if (phase.kind === 'restoring' && type === FRAME.RESTORED) this.restored(payload, phase);
+    else if (phase.kind === 'clearing' && type === FRAME.READY) {
+      this.phase = { kind: 'idle', kept: phase.kept };
       phase.settle(undefined);
-    } else this.breach(`frame 0x${type.toString(16)} while ${phase.kind}`);
+    } else throw new FrameBreach(`frame 0x${type.toString(16)} while ${phase.kind}`);
   }
 
-  private greet(payload: Buffer, settle: (ended: Ended | undefined) => void): void {
+  private greet(payload: Buffer, { settle }: PhaseOf<'greeting'>): void {
     const hello = parseHello(payload);
-    if (hello === undefined) return this.breach('a HELLO that does not fit');
+    if (hello === undefined) throw new FrameBreach('a HELLO that does not fit');
     this.nonce = hello.nonce;
-    this.phase = { kind: 'idle' };
+    this.features = new Set(hello.features);
+    this.phase = { kind: 'idle', kept: false };
     settle(undefined);
   }
 
-  private acked(payload: Buffer, { spec, settle }: Extract<Phase, { kind: 'offered' }>): void {
+  private acked(payload: Buffer, { spec, settle }: PhaseOf<'offered'>): void {
     const ack = parseAck(payload);
     const fits =
       ack.ok &&
       ack.value.nonce === this.nonce &&
       ack.value.job === spec.job &&
       ack.value.attempt === spec.attempt;
-    if (!fits) return this.breach('an ACK of another job');
-    this.phase = { kind: 'acked' };
+    if (!fits) throw new FrameBreach('an ACK of another job');
+    this.phase = { kind: 'acked', spec };
     settle({ kind: 'acked' });
   }
 
-  private refused(payload: Buffer, settle: (offer: Offer) => void): void {
+  private refused(payload: Buffer, { settle }: PhaseOf<'offered'>): void {
     const nak = parseNak(payload);
-    if (!nak.ok) return this.breach('a NAK that does not fit');
+    if (!nak.ok) throw new FrameBreach('a NAK that does not fit');
     this.phase = { kind: 'ran' };
     settle({ kind: 'refused', nak: nak.value });
   }
 
-  private run(type: Frame['type'], payload: Buffer, phase: Extract<Phase, { kind: 'running' }>): void {
-    if (type === FRAME.STARTED && !phase.started) {
-      phase.started = true;
-      phase.listener.started();
-    } else if (type === FRAME.OUT && phase.started) phase.listener.output('stdout', payload);
-    else if (type === FRAME.ERR && phase.started) phase.listener.output('stderr', payload);
-    else if (type === FRAME.RESULT && phase.started) {
-      const result = parseResult(payload);
-      if (result === undefined) return this.breach('a RESULT that does not fit');
-      this.phase = { kind: 'ran' };
-      phase.settle({ kind: 'result', result });
-    } else this.breach(`frame 0x${type.toString(16)} out of order`);
+  private run(frame: Frame, { intake, settle }: PhaseOf<'running'>): void {
+    if (intake.isStarted && this.tunnel.take(frame)) return;
+    const result = intake.take(frame);
+    if (result === undefined) return;
+    this.tunnel.end('the run is over');
+    this.phase = { kind: 'ran' };
+    intake.filesDone.then(
+      () => settle({ kind: 'result', result }),
+      (error: Error) => {
+        const reason = `its files could not be taken in: ${error.message}`;
+        settle({ kind: 'ended', why: 'gone', reason });
+        void this.destroy('gone', reason);
+      },
+    );
+  }
+
+  private saved(payload: Buffer, { save }: PhaseOf<'saving'>): void {
+    if (save.take(payload)) this.phase = { kind: 'idle', kept: true };
+  }
+
+  private restored(payload: Buffer, { flow, settle }: PhaseOf<'restoring'>): void {
+    const restored = parseRestored(payload);
+    if (!restored.ok) throw new FrameBreach('a RESTORED that does not fit');
+    const { ok, files, bytes, error } = restored.value;
+    if (ok && !flow.isSent) throw new FrameBreach('a RESTORED before the last piece');
+    flow.stop();
+    this.phase = ok ? { kind: 'idle', kept: true } : { kind: 'ran' };
+    settle(ok ? { kind: 'restored', files, bytes } : { kind: 'refused', reason: error ?? 'no reason given' });
   }
 
   private breach(reason: string): void {
@@ -226,8 +310,10 @@ export class RunnerLink {
     const { phase } = this;
     if (phase.kind === 'ended') return;
     this.phase = { kind: 'ended', ended };
-    if (phase.kind === 'greeting' || phase.kind === 'resetting') phase.settle(ended);
-    if (phase.kind === 'offered' || phase.kind === 'running') phase.settle(ended);
+    this.tunnel.end(ended.reason);
+    if (phase.kind === 'saving') phase.save.finish(ended);
+    if (phase.kind === 'restoring') phase.flow.stop();
+    if ('settle' in phase) phase.settle(ended);
     for (const listener of this.endListeners.splice(0)) listener();
   }
 }

@@ -1,9 +1,23 @@
 /** A runner end that a test plays by hand: what the worker writes is listed, what the test says arrives in one piece. */
-import { encodeJsonFrame, FRAME, FrameDecoder, type Frame } from '@zerofleet/protocol';
+import {
+  encodeFrame,
+  encodeJsonFrame,
+  FRAME,
+  FrameDecoder,
+  RUNNER_FEATURES,
+  type Frame,
+} from '@zerofleet/protocol';
 import type { RunnerPipe } from '../engine/tool-engine.js';
 
 export const NONCE = 'nonce-of-the-test';
 export const HELLO = encodeJsonFrame(FRAME.HELLO, { v: [1], nonce: NONCE, runner: 'test', tools: [] });
+export const HELLO_ALL = encodeJsonFrame(FRAME.HELLO, {
+  v: [1],
+  nonce: NONCE,
+  runner: 'test',
+  tools: [],
+  features: [...RUNNER_FEATURES, 'of-tomorrow'],
+});
 export const STARTED = encodeJsonFrame(FRAME.STARTED, {});
 export const READY = encodeJsonFrame(FRAME.READY, {});
 export const ACK = encodeJsonFrame(FRAME.ACK, { nonce: NONCE, job: 'j1', attempt: 1 });
@@ -18,6 +32,21 @@ const RESULT = {
   output: { bytes: 0, truncated: false },
 };
 export const resultWith = (change: object): Buffer => encodeJsonFrame(FRAME.RESULT, { ...RESULT, ...change });
+
+export const saved = (data: Buffer, flags = 0): Buffer =>
+  encodeFrame(FRAME.SAVED, Buffer.concat([Buffer.from([flags]), data]));
+
+export const fileOut = (path: string, data: Buffer, flags = 0): Buffer => {
+  const name = Buffer.from(path);
+  const head = Buffer.from([flags, name.byteLength >> 8, name.byteLength & 0xff]);
+  return encodeFrame(FRAME.FILE_OUT, Buffer.concat([head, name, data]));
+};
+
+export const tunnelOut = (id: number, data: Buffer): Buffer => {
+  const head = Buffer.alloc(4);
+  head.writeUInt32BE(id);
+  return encodeFrame(FRAME.TUNNEL_OUT, Buffer.concat([head, data]));
+};
 
 export class ScriptedRunner implements RunnerPipe {
   readonly id = 'scripted';
