@@ -59,6 +59,12 @@ export interface BlobStore {
   get(ref: BlobRef): Promise<Uint8Array>;
 }
 
+/** A blob store of which each blob is one owner's alone, who may remove it. */
+export interface OwnedBlobs extends BlobStore {
+  /** Removes `ref`; that it is not there is fine. Throws on broken IO. */
+  drop(ref: BlobRef): Promise<void>;
+}
+
 /** A stored blob as a sweeper sees it. */
 export interface StoredBlob {
   readonly sha256: string;
@@ -101,7 +107,7 @@ export const natsBlobStore = (
   connection: NatsConnection,
   bucket: string,
   settings?: BlobSettings,
-): BlobStore & BlobShelf => new NatsBlobs(connection, bucket, settings);
+): OwnedBlobs & BlobShelf => new NatsBlobs(connection, bucket, settings);
 
 type Meta = Partial<ObjectInfo> & { readonly name: string };
 
@@ -111,7 +117,7 @@ interface Opened {
   readonly manager: JetStreamManager;
 }
 
-class NatsBlobs implements BlobStore, BlobShelf {
+class NatsBlobs implements OwnedBlobs, BlobShelf {
   private readonly connection: NatsConnection;
   private readonly bucket: string;
   private readonly stream: string;
@@ -147,6 +153,14 @@ class NatsBlobs implements BlobStore, BlobShelf {
     if (sha256(bytes) !== ref.sha256)
       throw new BlobError(`blob ${ref.sha256} does not hold what its name says`);
     return bytes;
+  }
+
+  async drop(ref: BlobRef): Promise<void> {
+    const { store } = await this.open();
+    const known = await store.info(ref.sha256);
+    if (known === null || known.deleted) return;
+    const putAtMs = Date.parse(known.mtime);
+    await this.remove({ ...ref, putAtMs, nuid: known.nuid, revision: known.revision });
   }
 
   async *list(): AsyncIterable<StoredBlob> {

@@ -29,7 +29,11 @@ import type { ToolEngine } from './engine/tool-engine.js';
 import { PoolDriver } from './pool/pool-driver.js';
 import { PoolMetrics } from './pool/pool-metrics.js';
 import { DoneLine } from './done-line.js';
+import { SessionDesk } from './session/session-desk.js';
+import { NatsSessionStore } from './session/session-store.js';
 import { Worker } from './worker.js';
+
+const MIB = 1024 ** 2;
 
 /** A pool a key, with the configured stock; a fresh container a job needs none. */
 const stocksOf = (
@@ -133,6 +137,15 @@ class Running implements Service {
       stocks: options.stocks,
       metrics: options.metrics,
       onChange,
+      park: (slot) => slot.link.keep(),
+      onEvict: (of, slot) => sessions.save(of, slot),
+    });
+    const sessions = new SessionDesk({
+      ...{ worker, boot, log, pool: this.pool, clock: systemClock },
+      store: new NatsSessionStore(connection, names),
+      files: natsBlobStore(connection, names.sessionFiles),
+      bytesMax: config.sessionMiB * MIB,
+      newIncarnation: newBootId,
     });
     this.attempts = new Attempts({
       pool: this.pool,
@@ -140,6 +153,7 @@ class Running implements Service {
       metrics: options.attemptMetrics,
       clock: systemClock,
       sealer,
+      sessions,
       log,
       worker,
       boot,
@@ -165,6 +179,7 @@ class Running implements Service {
       log,
       attempts: this.attempts,
       dones,
+      sessions,
       pool: this.pool,
     });
   }

@@ -28,6 +28,7 @@ export interface WorkerConfig extends CommonConfig, NatsConfig, SecretsConfig {
   reuseIdleMs: number;
   reuseAgeMs: number;
   sessionIdleMs: number;
+  sessionMiB: number;
   runnerDir: string;
   python: string;
   scratchDir: string;
@@ -128,6 +129,12 @@ const schema: ConfigSchema<WorkerConfig> = {
     format: 'positive',
     default: 15 * MINUTE_MS,
     env: 'ZF_SESSION_IDLE_MS',
+  },
+  sessionMiB: {
+    doc: "A session's files, at most, when they are saved: those of one that has more are lost with its container",
+    format: 'positive',
+    default: 64,
+    env: 'ZF_SESSION_MIB',
   },
   runnerDir: {
     doc: 'Folder of the runner, for mode process',

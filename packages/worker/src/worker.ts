@@ -6,6 +6,7 @@ import {
   MESSAGES_VERSION,
   parseRosterCall,
   parseRun,
+  parseSessionCall,
   parseSpoolRequest,
   parseStop,
   WIRE_FORM,
@@ -24,6 +25,7 @@ import {
 import type { Attempts } from './attempt/attempts.js';
 import type { DoneLine } from './done-line.js';
 import type { PoolDriver } from './pool/pool-driver.js';
+import type { SessionDesk } from './session/session-desk.js';
 
 const READY_EVERY_MS = 1_000;
 /** Changes within this go out as one Ready, in ms. */
@@ -40,6 +42,7 @@ export interface WorkerOptions {
   readonly log: Logger;
   readonly attempts: Attempts;
   readonly dones: DoneLine;
+  readonly sessions: SessionDesk;
   readonly pool: PoolDriver;
 }
 
@@ -55,13 +58,14 @@ export class Worker implements Service {
   }
 
   start(): Promise<void> {
-    const { names, worker, attempts, dones, clock } = this.options;
+    const { names, worker, attempts, dones, sessions, clock } = this.options;
     this.answer(names.run(worker), parseRun, ({ run, form }) => {
       dones.leaderSpoke(run.epoch, form);
       return attempts.run(run);
     });
     this.answer(names.stop(worker), parseStop, (message) => attempts.stop(message));
     this.answer(names.spool(worker), parseSpoolRequest, (message) => attempts.spool(message));
+    this.answer(names.session(worker), parseSessionCall, (call) => sessions.answer(call));
     this.answer(names.roster, parseRosterCall, (call) => {
       dones.leaderSpoke(call.epoch, formFor(call.reads));
       if (attempts.heed(call.epoch)) this.say();
@@ -119,8 +123,10 @@ export class Worker implements Service {
         if (error !== null) return;
         const parsed = parse(message.data);
         if (!parsed.ok) return void log.warn({ subject, reason: parsed.reason }, 'message_malformed');
-        const answer = reply(parsed.value);
-        if (answer !== undefined) message.respond(encodeJson(answer));
+        void Promise.resolve(reply(parsed.value)).then(
+          (answer) => answer !== undefined && message.respond(encodeJson(answer)),
+          (failure: unknown) => log.warn({ subject, reason: String(failure) }, 'message_not_answered'),
+        );
       },
     });
     this.unsubscribes.push(() => subscription.unsubscribe());

@@ -4,6 +4,7 @@ import type { JobId, TenantId, ToolName } from '@zerofleet/model';
 import type { RunJob } from '@zerofleet/protocol';
 import { newRegistry, silentLogger, type BlobStore, type Clock } from '@zerofleet/runtime';
 import { PoolDriver } from '../pool/pool-driver.js';
+import { NO_SESSIONS } from '../session/no-sessions.test.helper.js';
 import { PoolMetrics } from '../pool/pool-metrics.js';
 import { ACK, HELLO, resultWith, ScriptedRunner, STARTED } from '../runner/scripted-runner.test.helper.js';
 import { AttemptMetrics } from './attempt-metrics.js';
@@ -39,12 +40,27 @@ it('a start is timed from GO, its handover from the question for a container', a
     engine: { open: () => Promise.resolve(runner) },
     clock,
     log: silentLogger(),
-    policy: { budgetMiB: 640, startsMax: 4, idleMaxMs: 1e6, ageMaxMs: 1e6, usesMax: 9 },
+    policy: {
+      budgetMiB: 640,
+      startsMax: 4,
+      idleMaxMs: 1e6,
+      sessionIdleMaxMs: 1e6,
+      ageMaxMs: 1e6,
+      usesMax: 9,
+    },
     stocks: [],
     metrics: new PoolMetrics(registry, () => []),
     onChange: () => undefined,
   });
-  const tools = { pool, blobs, clock, log: silentLogger(), publish: () => undefined, sealer: undefined };
+  const tools = {
+    pool,
+    blobs,
+    clock,
+    log: silentLogger(),
+    publish: () => undefined,
+    sealer: undefined,
+    sessions: NO_SESSIONS,
+  };
   const ended = new Attempt(job, { ...tools, metrics: new AttemptMetrics(registry) }).run();
   const afterMs = async (ms: number, ...frames: Buffer[]): Promise<void> => {
     await settled();

@@ -11,6 +11,7 @@ import { ProcessEngine } from '../engine/process-engine.js';
 import { PoolDriver } from '../pool/pool-driver.js';
 import { PoolMetrics } from '../pool/pool-metrics.js';
 import { AttemptMetrics } from './attempt-metrics.js';
+import { NO_SESSIONS } from '../session/no-sessions.test.helper.js';
 import { Attempt } from './attempt.js';
 
 const runnerDir = new URL('../../../../images/tools/runner', import.meta.url).pathname;
@@ -66,7 +67,7 @@ const blobs: BlobStore = {
 const run = async (job: RunJob, opener: Sealer | undefined): Promise<Outcome> => {
   const publish = (chunks: readonly OutputChunk[]): void => void live.push(...chunks);
   const attempt = new Attempt(job, {
-    ...{ pool, blobs, publish, sealer: opener },
+    ...{ pool, blobs, publish, sealer: opener, sessions: NO_SESSIONS },
     metrics: new AttemptMetrics(newRegistry()),
     clock: systemClock,
     log: silentLogger(),

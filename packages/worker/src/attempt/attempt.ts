@@ -14,6 +14,8 @@ import {
   type OutputChunk,
   type OutputRecord,
   type Payload,
+  type SessionState,
+  type TenantId,
 } from '@zerofleet/model';
 import { encodeJson, type AttemptEnd, type RunJob } from '@zerofleet/protocol';
 import { pause, type BlobStore, type Cancel, type Clock, type Logger } from '@zerofleet/runtime';
@@ -21,6 +23,7 @@ import type { Claim, PoolDriver, Slot } from '../pool/pool-driver.js';
 import type { Ended, RunEnd } from '../runner/runner-link.js';
 import type { RunnerResult } from '../runner/messages.js';
 import type { AttemptMetrics } from './attempt-metrics.js';
+import type { SessionDesk, SessionOf, Visit } from '../session/session-desk.js';
 import { LiveOutput } from './live-output.js';
 import { openSecrets, type AttemptSecrets, type SecretOpener } from './secrets.js';
 import { Spool } from './spool.js';
@@ -47,6 +50,7 @@ export interface AttemptTools {
   readonly publish: (chunks: readonly OutputChunk[]) => void;
   /** Undefined where this worker was given no key to open secrets with. */
   readonly sealer: SecretOpener | undefined;
+  readonly sessions: Pick<SessionDesk, 'enter' | 'settle' | 'mayKeep'>;
 }
 
 type StopReason = 'cancel' | 'drain' | 'kill';
@@ -62,6 +66,8 @@ export class Attempt {
   private timedOut = false;
   private slot: Slot | undefined;
   private secrets: AttemptSecrets | undefined;
+  private visit: Visit | undefined;
+  private found: SessionState | undefined;
   private ran = false;
   private climbing = false;
   private ladder: Cancel = () => undefined;
@@ -134,9 +140,27 @@ export class Attempt {
     this.ladder();
     // From here on the container may serve another job: a stop that comes late must not reach it.
     this.slot = undefined;
-    const clean = isClean(end) && this.stopReason === undefined && !this.timedOut;
-    void this.tools.pool.release(slot, !clean ? 'broken' : this.isFresh ? 'end' : 'again');
+    void this.leave(slot, end);
     return this.conclude(end);
+  }
+
+  /** Gives the container back. A session's is kept as long as its runner answers, whatever became of the call. */
+  private async leave(slot: Slot, end: RunEnd): Promise<void> {
+    const { pool, sessions } = this.tools;
+    const { tenant, session } = this.of;
+    if (session !== undefined && end.kind === 'result') {
+      const kept = this.visit !== undefined && sessions.mayKeep({ tenant, session }, this.visit);
+      await pool.release(slot, kept ? 'keep' : 'end');
+      // A container for one job alone: its files are all that lives on.
+      if (kept && this.isFresh) await pool.evictSession(tenant, session);
+      return;
+    }
+    const clean = isClean(end) && this.stopReason === undefined && !this.timedOut;
+    await pool.release(slot, !clean ? 'broken' : this.isFresh ? 'end' : 'again');
+  }
+
+  private get of(): { readonly tenant: TenantId; readonly session: string | undefined } {
+    return { tenant: this.job.form.tenant, session: this.job.session };
   }
 
   /** Whether it takes a container that nobody used before it, nor after. */
@@ -164,18 +188,24 @@ export class Attempt {
   /** A container that has taken the job in and waits for GO, or the attempt's end. */
   private async prepare(payload: Payload): Promise<Claimed | AttemptEnd> {
     let reason = '';
+    const { tenant, session } = this.of;
+    const of = session === undefined ? undefined : { tenant, session };
+    if (of !== undefined) this.visit = await this.tools.sessions.enter(of, this.abort.signal);
     for (let tries = 0; tries < CONTAINER_TRIES; tries += 1) {
       const claim = await this.claim();
       if (claim.kind === 'aborted') return this.unrun();
       if (claim.kind === 'failed')
         return this.failed('start_failed', `no container could be started: ${claim.reason}`);
+      if (of !== undefined) await this.settle(of, claim);
       const offer = await this.offer(claim.slot, payload);
       if (this.abort.signal.aborted) {
         void this.tools.pool.release(claim.slot, 'end');
         return this.unrun();
       }
       if (offer.kind === 'acked') return claim;
-      void this.tools.pool.release(claim.slot, 'end');
+      // A runner that refused is as it was: a session's keeps its files.
+      const kept = of !== undefined && offer.kind === 'refused';
+      void this.tools.pool.release(claim.slot, kept ? 'keep' : 'end');
       if (offer.kind === 'refused')
         return this.failed('tool_error', `the runner refused the job: ${this.hidden(offer.nak.message)}`);
       // The broker's death took the container along; the job has nothing to do with it, and nothing of it ran.
@@ -192,7 +222,18 @@ export class Attempt {
     const { id, form } = this.job;
     const { pool: spec, tenant, tool } = form;
     const { signal } = this.abort;
-    return this.tools.pool.claim({ spec, tenant, job: id, tool, fresh: this.isFresh, signal });
+    const { session } = this.job;
+    const named = session === undefined ? {} : { session };
+    return this.tools.pool.claim({ spec, tenant, job: id, tool, ...named, fresh: this.isFresh, signal });
+  }
+
+  private async settle(of: SessionOf, { slot, how }: Claimed): Promise<void> {
+    try {
+      this.found = await this.tools.sessions.settle(of, slot, how);
+    } catch (error) {
+      void this.tools.pool.release(slot, 'end');
+      throw error;
+    }
   }
 
   private async offer(slot: Slot, payload: Payload): ReturnType<Slot['link']['offer']> {
@@ -204,7 +245,10 @@ export class Attempt {
       () => void slot.link.destroy('gone', `no ACK within ${withinMs} ms`),
     );
     const limits = { timeoutMs, outputBytes, resultBytes: RESULT_BYTES_MAX };
-    const offer = await slot.link.offer({ job: id, attempt, tool, ...payload, limits });
+    const offer = await slot.link.offer({
+      ...{ job: id, attempt, tool, ...payload, limits },
+      ...(this.job.session === undefined ? {} : { session: true }),
+    });
     late();
     return offer;
   }
@@ -239,7 +283,9 @@ export class Attempt {
             output,
           }
         : { value: null, exitCode: null, usage: { wallMs: 0, cpuMs: 0, maxRssKiB: 0 }, output };
-    return { kind: 'outcome', outcome: this.outcomeOf(end, report) };
+    const { found } = this;
+    const whole = found === undefined ? report : { ...report, session: { state: found } };
+    return { kind: 'outcome', outcome: this.outcomeOf(end, whole) };
   }
 
   private outcomeOf(end: RunEnd, report: AttemptReport): Outcome {

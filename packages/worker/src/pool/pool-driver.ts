@@ -99,7 +99,10 @@ export interface PoolDriverOptions {
   /** Tells a container that its session stays; settles with why it cannot, or undefined. Without it none is kept. */
   readonly park?: (slot: Slot) => Promise<unknown>;
   /** A parked container is about to end: its link is there until the promise settles. */
-  readonly onEvict?: (slot: Slot, session: string) => Promise<void>;
+  readonly onEvict?: (
+    of: { readonly tenant: TenantId; readonly session: string },
+    slot: Slot,
+  ) => Promise<void>;
 }
 
 const FAILURES_MAX = 5;
@@ -131,6 +134,8 @@ export class PoolDriver {
   private made = 0;
   private draining = false;
   private closed = false;
+  /** Parked containers that are being saved, by their ids. */
+  private readonly evicting = new Map<string, Promise<void>>();
   /** Starts under way. */
   private readonly opening = new Set<Promise<void>>();
   private stopTick: Cancel = () => undefined;
@@ -219,10 +224,23 @@ export class PoolDriver {
     this.pump();
   }
 
-  /** Ends the container of a session that is over; its files are not saved. */
-  endSession(tenant: TenantId, session: string): void {
+  /** Ends the container of a session that is over; its files are not saved. `busy`: it runs a call, and goes on. */
+  endSession(tenant: TenantId, session: string): 'done' | 'busy' {
     const entry = this.sessionEntry(tenant, session);
-    if (entry !== undefined) this.end(entry);
+    if (entry === undefined) return 'done';
+    if (entry.state.kind === 'busy' || entry.state.kind === 'resetting') return 'busy';
+    this.end(entry);
+    return 'done';
+  }
+
+  /** Ends the container of a session after its files are saved, and waits for that. `busy`: it runs a call, and goes on. */
+  async evictSession(tenant: TenantId, session: string): Promise<'done' | 'busy'> {
+    const entry = this.sessionEntry(tenant, session);
+    if (entry === undefined) return 'done';
+    if (entry.state.kind === 'busy' || entry.state.kind === 'resetting') return 'busy';
+    this.evict(entry);
+    await this.evicting.get(entry.id);
+    return 'done';
   }
 
   counts(): PoolCounts[] {
@@ -382,15 +400,17 @@ export class PoolDriver {
     const { clock, log, onEvict } = this.options;
     if (state.kind !== 'idle' || state.session === undefined || slot === undefined || onEvict === undefined)
       return this.end(entry);
-    const { session } = state;
+    const { tenant, session } = state;
     this.step(entry, { kind: 'stop' });
     const late = clock.after(EVICT_WITHIN_MS, () => void slot.link.destroy('gone', 'the save took too long'));
-    void onEvict(slot, session)
+    const saving = onEvict({ tenant, session }, slot)
       .catch((error: unknown) => log.warn({ session, error: String(error) }, 'session_not_saved'))
       .finally(() => {
         late();
+        this.evicting.delete(entry.id);
         void slot.link.destroy();
       });
+    this.evicting.set(entry.id, saving);
   }
 
   /** Stops a container; it holds its memory until it is gone. */
