@@ -1,38 +1,46 @@
 /**
- * Which container a job gets: the one that is parked for its session, else one that served the same tenant before, else a
- * warm one that nobody claimed, else none. Never one that served another tenant or session (I5).
+ * Which container a job gets: the one that its session has, else the tenant's own that was used last, else the warm one that
+ * has waited longest. Never one of another tenant or session (I5).
  */
-import { serves, type ContainerOwner } from '@zerofleet/model';
-import type { PoolContainer } from './plan.js';
+import type { ContainerOwner, JobId, PoolSpec, ToolName } from '@zerofleet/model';
+import type { BreakShares } from './shares.js';
+import type { Member, Shelf } from './shelf.js';
+import type { Yard } from './yard.js';
 
-/** `session`: parked for it; `reused`: the tenant's own; `warm`: from stock; `cold`: one must be started. */
-export type Choice =
-  | { readonly kind: 'session' | 'reused' | 'warm'; readonly container: PoolContainer }
-  | { readonly kind: 'cold' };
-
-/** What a job asks for. `fresh`: it takes no container that ran a job before. */
+/** What a job asks for. */
 export interface Wish extends ContainerOwner {
-  readonly key: string;
+  readonly spec: PoolSpec;
+  readonly job: JobId;
+  readonly tool: ToolName;
+  /** It takes no container that ran a job before. */
   readonly fresh?: boolean;
 }
 
-/** The best container for `wish`; of several idle ones the one used last, of warm ones the oldest. */
-export const chooseContainer = (containers: Iterable<PoolContainer>, wish: Wish): Choice => {
-  let idle: PoolContainer | undefined;
-  let warm: PoolContainer | undefined;
-  for (const container of containers) {
-    if (container.key !== wish.key) continue;
-    const { state } = container;
-    if (state.kind === 'idle' && serves(state, wish)) {
-      if (state.session !== undefined) return { kind: 'session', container };
-      if (wish.fresh !== true && isLater(container, idle)) idle = container;
-    }
-    if (state.kind === 'warm' && (warm === undefined || container.bornMs < warm.bornMs)) warm = container;
-  }
-  if (idle !== undefined) return { kind: 'reused', container: idle };
-  return warm === undefined ? { kind: 'cold' } : { kind: 'warm', container: warm };
-};
+/** How a container was found: parked for the session, the tenant's own, from stock. */
+export type Found = 'session' | 'reused' | 'warm';
 
-const isLater = (one: PoolContainer, other: PoolContainer | undefined): boolean =>
-  other === undefined ||
-  (one.state.kind === 'idle' && other.state.kind === 'idle' && one.state.sinceMs > other.state.sinceMs);
+/**
+ * `own`: the session's container is not ready, or holds the files that the job needs and is of another pool; `share`: the
+ * tool breaks too many; `start`: one must be started.
+ */
+export type Choice =
+  | { readonly kind: 'take'; readonly how: Found; readonly member: Member }
+  | { readonly kind: 'own'; readonly member: Member }
+  | { readonly kind: 'share' }
+  | { readonly kind: 'start' };
+
+const SHARE: Choice = { kind: 'share' };
+const START: Choice = { kind: 'start' };
+
+export const choose = (yard: Yard, shares: BreakShares, shelf: Shelf, wish: Wish, nowMs: number): Choice => {
+  const own = yard.ofSession(wish);
+  if (own !== undefined)
+    return own.state.kind === 'idle' && own.shelf === shelf
+      ? { kind: 'take', how: 'session', member: own }
+      : { kind: 'own', member: own };
+  const reused = wish.fresh === true ? undefined : shelf.ownOf(wish.tenant);
+  if (reused !== undefined) return { kind: 'take', how: 'reused', member: reused };
+  if (!shares.mayTake(wish.tenant, wish.tool, nowMs)) return SHARE;
+  const member = shelf.oldestWarm;
+  return member === undefined ? START : { kind: 'take', how: 'warm', member };
+};

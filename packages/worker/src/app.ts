@@ -1,5 +1,13 @@
 /** The worker as one service: admin listener, NATS, pool, attempts. */
-import { poolKeyOf, type PoolSpec, type ShardId, type ToolDefinition, type WorkerId } from '@zerofleet/model';
+import {
+  poolKeyOf,
+  type PoolSpec,
+  type ShardId,
+  type ToolDefinition,
+  type ToolName,
+  type WorkerId,
+} from '@zerofleet/model';
+import type { PoolSettings, PoolWant } from '@zerofleet/pool';
 import { encodeJson, MESSAGES_VERSION, shardNames, type Output } from '@zerofleet/protocol';
 import {
   AdminServer,
@@ -35,15 +43,32 @@ import { Worker } from './worker.js';
 
 const MIB = 1024 ** 2;
 
-/** A pool a key, with the configured stock; a fresh container a job needs none. */
-const stocksOf = (
-  tools: readonly ToolDefinition[],
-  config: WorkerConfig,
-): { spec: PoolSpec; stock: number }[] => {
-  const specs = new Map(tools.map((tool) => [poolKeyOf(tool.pool), tool.pool]));
+/** A pool a key, with its tools and the configured stock; a fresh container a job needs none. */
+const stocksOf = (tools: readonly ToolDefinition[], config: WorkerConfig): PoolWant[] => {
   const stock = config.executionMode === 'oneshot' ? 0 : config.warmPerPool;
-  return [...specs.values()].map((spec) => ({ spec, stock }));
+  const wants = new Map<string, { spec: PoolSpec; stock: number; tools: ToolName[] }>();
+  for (const { name, pool: spec } of tools) {
+    const key = poolKeyOf(spec);
+    const want = wants.get(key);
+    if (want === undefined) wants.set(key, { spec, stock, tools: [name] });
+    else want.tools.push(name);
+  }
+  return [...wants.values()];
 };
+
+const policyFor = (config: WorkerConfig): PoolSettings => ({
+  budgetMiB: config.memoryMiB,
+  startsMax: config.startsMax,
+  refillPerS: config.refillPerS,
+  stockMax: config.executionMode === 'oneshot' ? 0 : Math.max(config.warmMax, config.warmPerPool),
+  keepMs: config.warmKeepMs,
+  worthMs: config.warmWorthMs,
+  idleMaxMs: config.reuseIdleMs,
+  ageMaxMs: config.reuseAgeMs,
+  usesMax: config.reuseUses,
+  sessionIdleMaxMs: config.sessionIdleMs,
+  sessionAgeMaxMs: config.sessionAgeMs,
+});
 
 const engineOf = (config: WorkerConfig, boot: ReturnType<typeof newBootId>, log: Logger): ToolEngine => {
   if (config.executionMode !== 'process')
@@ -77,7 +102,11 @@ export const buildWorker = (env: Environment): Service => {
     registry,
     readiness: () => running?.readiness() ?? { ready: false, details: { nats: false } },
   });
-  const metrics = new PoolMetrics(registry, () => running?.pool.counts() ?? []);
+  const metrics = new PoolMetrics(
+    registry,
+    () => running?.pool.counts() ?? [],
+    () => running?.pool.usedMiB ?? 0,
+  );
   const attemptMetrics = new AttemptMetrics(registry);
   const engine = engineOf(config, boot, log);
   const sealer = Sealer.fromFile(config.secretsKeyFile);
@@ -106,7 +135,7 @@ class Running implements Service {
     readonly config: Readonly<WorkerConfig>;
     readonly boot: ReturnType<typeof newBootId>;
     readonly log: Logger;
-    readonly stocks: readonly { readonly spec: PoolSpec; readonly stock: number }[];
+    readonly stocks: readonly PoolWant[];
     readonly engine: ToolEngine;
     readonly metrics: PoolMetrics;
     readonly attemptMetrics: AttemptMetrics;
@@ -126,14 +155,7 @@ class Running implements Service {
       engine: options.engine,
       clock: systemClock,
       log,
-      policy: {
-        budgetMiB: config.memoryMiB,
-        startsMax: config.startsMax,
-        idleMaxMs: config.reuseIdleMs,
-        sessionIdleMaxMs: config.sessionIdleMs,
-        ageMaxMs: config.reuseAgeMs,
-        usesMax: config.reuseUses,
-      },
+      policy: policyFor(config),
       stocks: options.stocks,
       metrics: options.metrics,
       onChange,

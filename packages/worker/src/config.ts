@@ -23,12 +23,17 @@ export interface WorkerConfig extends CommonConfig, NatsConfig, SecretsConfig {
   cpuMilli: number;
   memoryMiB: number;
   warmPerPool: number;
+  warmMax: number;
+  warmKeepMs: number;
+  warmWorthMs: number;
   startsMax: number;
+  refillPerS: number;
   reuseUses: number;
   reuseIdleMs: number;
   reuseAgeMs: number;
   sessionIdleMs: number;
   sessionMiB: number;
+  sessionAgeMs: number;
   runnerDir: string;
   python: string;
   scratchDir: string;
@@ -95,16 +100,40 @@ const schema: ConfigSchema<WorkerConfig> = {
     env: 'ZF_WORKER_MEMORY_MIB',
   },
   warmPerPool: {
-    doc: 'Warm containers kept per pool key',
+    doc: 'Warm containers kept per pool key, at least; more are kept where jobs come fast, or many at once',
     format: 'count',
     default: 4,
     env: 'ZF_WARM_PER_POOL',
+  },
+  warmMax: {
+    doc: 'Warm containers kept per pool key, at most',
+    format: 'positive',
+    default: 32,
+    env: 'ZF_WARM_MAX',
+  },
+  warmKeepMs: {
+    doc: 'How long one is kept above that minimum after the last job, in ms, until it is known when the next one comes',
+    format: 'positive',
+    default: 10 * MINUTE_MS,
+    env: 'ZF_WARM_KEEP_MS',
+  },
+  warmWorthMs: {
+    doc: 'How long a warm container above the minimum may stand idle, on average, for each cold start that it saves, in ms',
+    format: 'positive',
+    default: 10 * MINUTE_MS,
+    env: 'ZF_WARM_WORTH_MS',
   },
   startsMax: {
     doc: 'Containers that start at once, at most',
     format: 'positive',
     default: cores * 2,
     env: 'ZF_STARTS_MAX',
+  },
+  refillPerS: {
+    doc: 'Containers started for stock in a second, in the long run; starts that a job waits for are not counted',
+    format: 'positive',
+    default: cores * 4,
+    env: 'ZF_REFILL_PER_S',
   },
   reuseUses: {
     doc: 'Jobs of one tenant in one container, at most',
@@ -135,6 +164,12 @@ const schema: ConfigSchema<WorkerConfig> = {
     format: 'positive',
     default: 64,
     env: 'ZF_SESSION_MIB',
+  },
+  sessionAgeMs: {
+    doc: "Age at which a session's container ends between two jobs, once its files are saved, in ms",
+    format: 'positive',
+    default: 24 * 60 * MINUTE_MS,
+    env: 'ZF_SESSION_AGE_MS',
   },
   runnerDir: {
     doc: 'Folder of the runner, for mode process',

@@ -19,7 +19,8 @@ import {
 } from '@zerofleet/model';
 import { encodeJson, type AttemptEnd, type RunJob } from '@zerofleet/protocol';
 import { pause, type BlobStore, type Cancel, type Clock, type Logger } from '@zerofleet/runtime';
-import type { Claim, PoolDriver, Slot } from '../pool/pool-driver.js';
+import type { Claim, Slot } from '../pool/claim.js';
+import type { PoolDriver } from '../pool/pool-driver.js';
 import type { Ended, RunEnd } from '../runner/runner-link.js';
 import type { RunnerResult } from '../runner/messages.js';
 import type { AttemptMetrics } from './attempt-metrics.js';

@@ -1,112 +1,47 @@
 /**
- * The worker's containers: applies the pool's plan, hands containers to jobs, takes them back.
+ * The worker's containers: applies the pool's plan, hands containers to jobs, takes them back. What to do is decided by
+ * @zerofleet/pool; here it is done.
  *
- * D1  The state of a container changes only through transitionContainer, so one that a tenant claimed never serves another.
- * D2  A waiting job gets a container in the order it came, as soon as one fits; it leaves by its own `signal`.
- * D3  After FAILURES_MAX failed starts in a row, jobs that wait for that pool hear of it instead of waiting on.
- * D4  A session has one container here at most: its next job waits while that one is not ready, or is being saved.
- * D5  A parked container ends only after `onEvict` has had its chance to save the files, for EVICT_WITHIN_MS at most.
+ * D1  After each event the plan is asked for and applied, in the same turn: nothing is claimed in between.
+ * D2  A waiting job gets a container as soon as one fits, in the order they came; or hears why not; or leaves by its `signal`.
+ * D3  A parked container ends only after `onEvict` has had its chance to save the files, for EVICT_WITHIN_MS at most.
+ * D4  A container that ended by itself is never given to a job, and holds its memory until it is gone.
  */
+import type { PoolSpec, TenantId } from '@zerofleet/model';
 import {
-  poolKeyOf,
-  transitionContainer,
-  type ContainerEvent,
-  type ContainerState,
-  type JobId,
-  type PoolSpec,
-  type TenantId,
-  type ToolName,
-} from '@zerofleet/model';
-import {
-  chooseContainer,
-  planPool,
-  type PoolContainer,
-  type PoolPolicy,
-  type PoolTarget,
+  Pool,
+  type Death,
+  type Member,
+  type PoolAction,
+  type PoolSettings,
+  type PoolWant,
+  type Release,
+  type Waiter,
 } from '@zerofleet/pool';
 import { every, type Cancel, type Clock, type Logger } from '@zerofleet/runtime';
 import type { ToolEngine } from '../engine/tool-engine.js';
-import { RunnerLink } from '../runner/runner-link.js';
+import { RunnerLink, type Ended } from '../runner/runner-link.js';
+import type { Claim, ClaimRequest, Slot } from './claim.js';
+import { countsOf, imagesOf, type ImageUse, type PoolCounts } from './pool-counts.js';
 import type { PoolMetrics } from './pool-metrics.js';
-
-/** A container with its link. */
-export interface Slot {
-  readonly id: string;
-  readonly spec: PoolSpec;
-  readonly link: RunnerLink;
-}
-
-/** What a job asks of the pool. */
-export interface ClaimRequest {
-  readonly spec: PoolSpec;
-  readonly tenant: TenantId;
-  readonly job: JobId;
-  /** The tool that the job calls. */
-  readonly tool: ToolName;
-  /** The session whose container it wants; the container is that session's from then on. */
-  readonly session?: string;
-  /** It takes no container that ran a job before. */
-  readonly fresh?: boolean;
-  /** Ends the waiting. */
-  readonly signal: AbortSignal;
-}
-
-/**
- * How a container was found. `session`: parked for it, with its files and shells; with any other, what the session had is not
- * in it. `reused`: the tenant's own, wiped; `warm`: from stock; `cold`: the job waited for it.
- */
-export type ClaimHow = 'session' | 'reused' | 'warm' | 'cold';
-
-export type Claim =
-  | { readonly kind: 'claimed'; readonly slot: Slot; readonly how: ClaimHow }
-  | { readonly kind: 'failed'; readonly reason: string }
-  | { readonly kind: 'aborted' };
-
-/**
- * What becomes of a container after its job. `again`: it is wiped for the tenant's next one; `keep`: it is parked for its
- * session; `end`: it is destroyed; `broken`: destroyed too, because the job left it in a state that nobody knows.
- */
-export type Release = 'again' | 'keep' | 'end' | 'broken';
-
-interface Entry extends PoolContainer {
-  state: ContainerState;
-  readonly spec: PoolSpec;
-  slot: Slot | undefined;
-}
-
-interface Target extends PoolTarget {
-  failures: number;
-  failedAtMs: number;
-  lastError: string;
-}
-
-interface Waiter {
-  readonly key: string;
-  readonly request: ClaimRequest;
-  readonly settle: (claim: Claim) => void;
-}
 
 export interface PoolDriverOptions {
   readonly engine: ToolEngine;
   readonly clock: Clock;
   readonly log: Logger;
-  readonly policy: PoolPolicy;
-  /** Pools with their stock, known from the start; others join when a job asks for them, without stock. */
-  readonly stocks: readonly { readonly spec: PoolSpec; readonly stock: number }[];
+  readonly policy: PoolSettings;
+  /** Pools that are known from the start; others join when a job asks for them. */
+  readonly stocks: readonly PoolWant[];
   readonly metrics: PoolMetrics;
   /** The counts of some pool changed. */
   readonly onChange: () => void;
   /** Tells a container that its session stays; settles with why it cannot, or undefined. Without it none is kept. */
-  readonly park?: (slot: Slot) => Promise<unknown>;
+  readonly park?: (slot: Slot) => Promise<Ended | undefined>;
   /** A parked container is about to end: its link is there until the promise settles. */
-  readonly onEvict?: (
-    of: { readonly tenant: TenantId; readonly session: string },
-    slot: Slot,
-  ) => Promise<void>;
+  readonly onEvict?: (slot: Slot, session: string) => Promise<void>;
 }
 
-const FAILURES_MAX = 5;
-const TICK_MS = 1_000;
+const TICK_MS = 250;
 /** A runner that does not greet within this is destroyed, in ms. */
 const GREET_WITHIN_MS = 20_000;
 /** A reset that takes longer ends the container, in ms. */
@@ -114,316 +49,254 @@ const RESET_WITHIN_MS = 5_000;
 /** A session's files are saved within this, or lost, in ms. */
 const EVICT_WITHIN_MS = 20_000;
 
-/** Containers of one pool by what they are doing. */
-export interface PoolCounts {
-  readonly key: string;
-  readonly target: number;
-  readonly starting: number;
-  readonly warm: number;
-  readonly busy: number;
-  readonly idle: number;
-}
-
 export class PoolDriver {
   private readonly options: PoolDriverOptions;
-  private readonly entries = new Map<string, Entry>();
-  private readonly targets = new Map<string, Target>();
-  /** The container of a session, by tenant and session. */
-  private readonly sessions = new Map<string, Entry>();
-  private waiters: Waiter[] = [];
-  private made = 0;
-  private draining = false;
-  private closed = false;
-  /** Parked containers that are being saved, by their ids. */
-  private readonly evicting = new Map<string, Promise<void>>();
-  /** Starts under way. */
+  private readonly pool: Pool;
+  private readonly slots = new Map<Member, Slot>();
+  private readonly waiters = new Map<Waiter, (claim: Claim) => void>();
+  private isClosed = false;
+  /** Starts under way, and parked containers that are being saved. */
   private readonly opening = new Set<Promise<void>>();
+  private readonly saving = new Set<Promise<void>>();
   private stopTick: Cancel = () => undefined;
 
   constructor(options: PoolDriverOptions) {
     this.options = options;
-    for (const { spec, stock } of options.stocks) this.addTarget(spec, stock);
+    this.pool = new Pool(options.policy);
+    this.pool.configure(options.stocks, this.nowMs);
   }
 
   start(): void {
-    this.stopTick = every(this.options.clock, TICK_MS, () => this.pump());
+    this.stopTick = every(this.options.clock, TICK_MS, () => this.apply(this.pool.tick(this.nowMs)));
     this.pump();
   }
 
-  /** Starts nothing more for stock: only what jobs that are here already wait for. */
-  drain(): void {
-    this.draining = true;
+  /** Says which pools there are to be from now on: an image that takes another's place is stocked before the other's goes. */
+  configure(stocks: readonly PoolWant[]): void {
+    this.pool.configure(stocks, this.nowMs);
+    this.pump();
   }
 
-  /** Ends every container, also those that are just starting; resolves once they are gone. */
+  /** Keeps no stock any more, and saves and ends what is parked; jobs that are here already are served. */
+  drain(): void {
+    this.pool.drain();
+    this.pump();
+  }
+
+  /** Ends every container, also those that are just starting; resolves once they are gone and sessions are saved. */
   async close(): Promise<void> {
-    this.closed = true;
+    this.drain();
+    for (const waiter of [...this.waiters.keys()]) this.leave(waiter);
+    // Each save that ends makes room for the next one.
+    while (this.saving.size > 0) await Promise.race(this.saving);
+    this.isClosed = true;
     this.stopTick();
-    for (const waiter of this.waiters.splice(0)) waiter.settle({ kind: 'aborted' });
-    const links = [...this.entries.values()].flatMap((entry) => entry.slot?.link ?? []);
-    await Promise.all(links.map((link) => link.destroy()));
+    await Promise.all([...this.slots.values()].map(({ link }) => link.destroy()));
     await Promise.all(this.opening);
   }
 
   /** A container for a job, when there is one (D2). */
   claim(request: ClaimRequest): Promise<Claim> {
-    const { spec, signal } = request;
-    const key = poolKeyOf(spec);
-    if (!this.targets.has(key)) this.addTarget(spec, 0);
-    const now = this.take(key, request);
-    if (now !== undefined) {
-      this.options.metrics.claimed(now.how);
+    const { signal } = request;
+    if (this.isClosed || signal.aborted) return Promise.resolve({ kind: 'aborted' });
+    const answer = this.pool.claim(request, this.nowMs);
+    if (answer.kind === 'given') {
+      const claim = this.claimed(answer.member, answer.how);
       this.pump();
-      return Promise.resolve(now);
+      return Promise.resolve(claim);
     }
+    this.options.metrics.missed(answer.why);
     return new Promise((resolve) => {
-      const waiter: Waiter = {
-        key,
-        request,
-        settle: (claim) => {
-          signal.removeEventListener('abort', leave);
-          if (claim.kind !== 'claimed') return resolve(claim);
-          const how = claim.how === 'session' ? 'session' : 'cold';
-          this.options.metrics.claimed(how);
-          resolve({ ...claim, how });
-        },
-      };
-      const leave = (): void => {
-        this.waiters = this.waiters.filter((one) => one !== waiter);
-        resolve({ kind: 'aborted' });
-      };
-      if (this.closed || signal.aborted) return resolve({ kind: 'aborted' });
+      const leave = (): void => this.leave(answer.waiter);
       signal.addEventListener('abort', leave, { once: true });
-      this.waiters.push(waiter);
+      this.waiters.set(answer.waiter, (claim) => {
+        signal.removeEventListener('abort', leave);
+        resolve(claim);
+      });
       this.pump();
     });
   }
 
   /** Takes a container back after its job. One that a session took is destroyed unless it is kept. */
   async release(slot: Slot, what: Release): Promise<void> {
-    const entry = this.entries.get(slot.id);
-    if (entry?.state.kind !== 'busy') return;
-    const { park } = this.options;
-    const wipe = what === 'again' && entry.state.session === undefined;
-    const keep = what === 'keep' && entry.state.session !== undefined && park !== undefined;
-    if ((!wipe && !keep) || this.closed) {
-      this.end(entry);
-      return;
+    const member = this.memberOf(slot);
+    if (member?.state.kind !== 'busy') return;
+    const { clock, metrics, park } = this.options;
+    const isKept = what === 'keep' && park !== undefined && !this.isClosed;
+    const next = this.pool.released(member, what === 'keep' && !isKept ? 'end' : what, this.nowMs);
+    if (next === 'end' || next === 'worn') {
+      if (next === 'worn') metrics.ended('uses');
+      void slot.link.destroy();
+      return this.changed();
     }
-    this.step(entry, { kind: 'released' });
-    const late = this.options.clock.after(
+    this.changed();
+    const late = clock.after(
       RESET_WITHIN_MS,
-      () => void slot.link.destroy('gone', 'the reset took too long'),
+      () => void slot.link.destroy('gone', 'it was not ready again in time'),
     );
-    const ended = await (keep ? park(slot) : slot.link.reset());
+    const ended = await (next === 'keep' && park !== undefined ? park(slot) : slot.link.reset());
     late();
     // The link may have ended right behind its READY.
-    if (this.entries.get(slot.id)?.state.kind !== 'resetting') return;
-    if (ended !== undefined) return this.end(entry);
-    this.step(entry, { kind: 'ready', atMs: this.options.clock.nowMs() });
-    this.pump();
+    if (ended === undefined && this.memberOf(slot)?.state.kind === 'resetting')
+      this.pool.ready(member, this.nowMs);
+    else {
+      this.died(member, 'reset', ended);
+      void slot.link.destroy();
+    }
+    this.changed();
   }
 
-  /** Ends the container of a session that is over; its files are not saved. `busy`: it runs a call, and goes on. */
-  endSession(tenant: TenantId, session: string): 'done' | 'busy' {
-    const entry = this.sessionEntry(tenant, session);
-    if (entry === undefined) return 'done';
-    if (entry.state.kind === 'busy' || entry.state.kind === 'resetting') return 'busy';
-    this.end(entry);
-    return 'done';
-  }
-
-  /** Ends the container of a session after its files are saved, and waits for that. `busy`: it runs a call, and goes on. */
-  async evictSession(tenant: TenantId, session: string): Promise<'done' | 'busy'> {
-    const entry = this.sessionEntry(tenant, session);
-    if (entry === undefined) return 'done';
-    if (entry.state.kind === 'busy' || entry.state.kind === 'resetting') return 'busy';
-    this.evict(entry);
-    await this.evicting.get(entry.id);
-    return 'done';
+  /** Ends the container of a session that is over; its files are not saved. */
+  endSession(tenant: TenantId, session: string): void {
+    const member = this.pool.ofSession({ tenant, session });
+    if (member === undefined) return;
+    this.pool.end(member);
+    void this.slots.get(member)?.link.destroy();
+    this.changed();
   }
 
   counts(): PoolCounts[] {
-    return [...this.targets.values()].map(({ key, stock }) => {
-      const of = (kind: ContainerState['kind']): number =>
-        [...this.entries.values()].filter((entry) => entry.key === key && entry.state.kind === kind).length;
-      return {
-        key,
-        target: stock,
-        starting: of('starting'),
-        warm: of('warm'),
-        busy: of('busy') + of('resetting'),
-        idle: of('idle'),
-      };
-    });
+    return countsOf(this.pool, this.nowMs);
   }
 
-  /** Why the last starts of a pool failed; undefined when none is in trouble. */
+  /** The images that pools ask for or use, and those that they did, the most wanted first. */
+  images(): ImageUse[] {
+    return imagesOf(this.pool);
+  }
+
+  /** Memory of all containers, in MiB. */
+  get usedMiB(): number {
+    return this.pool.usedMiB;
+  }
+
+  /** Why containers of some pool fail; undefined when none is in trouble. */
   get trouble(): string | undefined {
-    return [...this.targets.values()].find((target) => target.failures > 0)?.lastError;
+    for (const { breaker } of this.pool.shelves) if (breaker.reason !== undefined) return breaker.reason;
+    return undefined;
   }
 
-  private addTarget(spec: PoolSpec, stock: number): void {
-    const key = poolKeyOf(spec);
-    this.targets.set(key, { key, spec, stock, failures: 0, failedAtMs: 0, lastError: '' });
+  private get nowMs(): number {
+    return this.options.clock.nowMs();
   }
 
-  private take(key: string, request: ClaimRequest): Extract<Claim, { kind: 'claimed' }> | undefined {
-    const { tenant, session, job, fresh } = request;
-    const own = session === undefined ? undefined : this.sessionEntry(tenant, session);
-    // Its files follow it to a container of the other kind.
-    if (own?.state.kind === 'idle' && own.key !== key) this.evict(own);
-    if (own !== undefined && (own.state.kind !== 'idle' || own.key !== key)) return undefined;
-    const owner = session === undefined ? { tenant } : { tenant, session };
-    const choice = chooseContainer(this.entries.values(), { key, ...owner, fresh: fresh === true });
-    if (choice.kind === 'cold') return undefined;
-    const entry = this.entries.get(choice.container.id);
-    if (entry?.slot === undefined) return undefined;
-    this.step(entry, { kind: 'claimed', ...owner, job });
-    if (session !== undefined) this.sessions.set(sessionKey(tenant, session), entry);
-    return { kind: 'claimed', slot: entry.slot, how: choice.kind };
+  private memberOf(slot: Slot): Member | undefined {
+    return this.pool.members.get(slot.id);
   }
 
-  /** The container that a session has, until it is gone. */
-  private sessionEntry(tenant: TenantId, session: string): Entry | undefined {
-    const entry = this.sessions.get(sessionKey(tenant, session));
-    return entry !== undefined && this.entries.get(entry.id) === entry ? entry : undefined;
+  private claimed(member: Member, how: Extract<Claim, { kind: 'claimed' }>['how']): Claim {
+    const slot = this.slots.get(member);
+    if (slot === undefined) throw new Error(`container ${member.id} has no link`);
+    this.options.metrics.claimed(how);
+    return { kind: 'claimed', slot, how };
   }
 
-  /** Serves who waits, then does what the plan says. */
-  private pump(): void {
-    if (this.closed) return;
-    this.waiters = this.waiters.filter((waiter) => {
-      const claim = this.take(waiter.key, waiter.request);
-      if (claim !== undefined) waiter.settle(claim);
-      return claim === undefined;
-    });
-    const actions = planPool({
-      containers: [...this.entries.values()],
-      targets: this.draining
-        ? [...this.targets.values()].map((target) => ({ ...target, stock: 0 }))
-        : [...this.targets.values()],
-      waiting: this.waiters.flatMap(({ key, request: { tenant, session } }) =>
-        session !== undefined && this.sessionEntry(tenant, session) !== undefined ? [] : [{ key, tenant }],
-      ),
-      policy: this.options.policy,
-      nowMs: this.options.clock.nowMs(),
-    });
-    for (const action of actions) {
-      if (action.kind === 'start') this.begin(action.key);
-      else {
-        const entry = this.entries.get(action.id);
-        if (entry !== undefined) this.evict(entry);
-      }
-    }
+  private leave(waiter: Waiter): void {
+    this.pool.leave(waiter);
+    this.settle(waiter, { kind: 'aborted' });
+    this.pump();
   }
 
-  private begin(key: string): void {
-    const opening = this.open(key).finally(() => this.opening.delete(opening));
-    this.opening.add(opening);
+  private settle(waiter: Waiter, claim: Claim): void {
+    const settle = this.waiters.get(waiter);
+    this.waiters.delete(waiter);
+    settle?.(claim);
   }
 
-  private async open(key: string): Promise<void> {
-    const target = this.targets.get(key);
-    if (target === undefined) return;
-    this.made += 1;
-    const { clock, metrics } = this.options;
-    const entry: Entry = {
-      id: `c${this.made}`,
-      key,
-      spec: target.spec,
-      memoryMiB: target.spec.resources.memoryMiB,
-      bornMs: clock.nowMs(),
-      state: { kind: 'starting' },
-      slot: undefined,
-    };
-    this.entries.set(entry.id, entry);
-    try {
-      await this.greet(entry);
-      target.failures = 0;
-      metrics.started(clock.nowMs() - entry.bornMs);
-    } catch (error) {
-      this.entries.delete(entry.id);
-      this.startFailed(target, entry.bornMs, error instanceof Error ? error.message : String(error));
-    }
+  private changed(): void {
     this.options.onChange();
     this.pump();
   }
 
-  private async greet(entry: Entry): Promise<void> {
+  private pump(): void {
+    if (!this.isClosed) this.apply(this.pool.plan(this.nowMs));
+  }
+
+  private apply(actions: readonly PoolAction[]): void {
+    for (const action of actions) {
+      if (action.kind === 'start') this.begin(action.member);
+      else if (action.kind === 'stop') this.evict(action);
+      else if (action.kind === 'refuse')
+        this.settle(action.waiter, { kind: 'failed', reason: action.reason });
+      else {
+        const how = action.how === 'session' ? 'session' : 'cold';
+        this.settle(action.waiter, this.claimed(action.member, how));
+      }
+    }
+    if (actions.length > 0) this.options.onChange();
+  }
+
+  private begin(member: Member): void {
+    const opening = this.open(member).finally(() => this.opening.delete(opening));
+    this.opening.add(opening);
+  }
+
+  private async open(member: Member): Promise<void> {
+    const { clock, log, metrics } = this.options;
+    try {
+      const link = await this.greeted(member.shelf.spec);
+      this.slots.set(member, { id: member.id, spec: member.shelf.spec, link });
+      this.pool.ready(member, clock.nowMs());
+      metrics.started(clock.nowMs() - member.bornMs);
+      link.onEnd(() => this.onLinkEnd(member, link));
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      this.pool.startFailed(member, reason, clock.nowMs());
+      if (!this.isClosed) {
+        metrics.startFailed();
+        log.warn({ pool: member.key, reason }, 'container_start_failed');
+      }
+    }
+    this.changed();
+  }
+
+  /** A link that is ready for a job. Throws why there is none; nothing is left of it then. */
+  private async greeted(spec: PoolSpec): Promise<RunnerLink> {
     const { clock, engine } = this.options;
-    const link = new RunnerLink(await engine.open(entry.spec));
+    const link = new RunnerLink(await engine.open(spec));
     const late = clock.after(
       GREET_WITHIN_MS,
       () => void link.destroy('gone', 'the runner did not greet in time'),
     );
     const ended = await link.greeted;
     late();
-    if (ended !== undefined || this.closed) {
-      await link.destroy();
-      throw new Error(ended?.reason ?? 'the worker stops');
-    }
-    entry.slot = { id: entry.id, spec: entry.spec, link };
-    link.onEnd(() => this.onLinkEnd(entry, link));
-    if (this.entries.has(entry.id)) this.step(entry, { kind: 'ready', atMs: clock.nowMs() });
+    if (ended === undefined && !this.isClosed) return link;
+    await link.destroy();
+    throw new Error(ended?.reason ?? 'the worker stops');
   }
 
-  /** Starts that were under way together fail together: they count once. */
-  private startFailed(target: Target, bornMs: number, reason: string): void {
-    if (this.closed) return;
-    if (target.failures === 0 || bornMs > target.failedAtMs) target.failures += 1;
-    target.failedAtMs = this.options.clock.nowMs();
-    target.lastError = reason;
-    this.options.metrics.startFailed();
-    this.options.log.warn({ pool: target.key, failures: target.failures, reason }, 'container_start_failed');
-    if (target.failures < FAILURES_MAX) return;
-    this.waiters = this.waiters.filter((waiter) => {
-      if (waiter.key !== target.key) return true;
-      waiter.settle({ kind: 'failed', reason });
-      return false;
-    });
-  }
-
-  private onLinkEnd(entry: Entry, link: RunnerLink): void {
-    if (this.entries.has(entry.id) && entry.state.kind !== 'stopping') this.step(entry, { kind: 'stop' });
+  private onLinkEnd(member: Member, link: RunnerLink): void {
+    this.died(member, 'died', link.ended);
+    this.changed();
     void link.destroy().finally(() => {
-      this.entries.delete(entry.id);
-      for (const [key, one] of this.sessions) if (one === entry) this.sessions.delete(key);
-      this.options.onChange();
-      this.pump();
+      this.slots.delete(member);
+      this.pool.gone(member);
+      this.changed();
     });
   }
 
-  /** Ends an idle container; a parked one after its files are saved (D5). */
-  private evict(entry: Entry): void {
-    const { slot, state } = entry;
+  private died(member: Member, death: Death, ended: Ended | undefined): void {
+    const why = ended?.why === 'engine_lost' ? 'engine' : death;
+    this.pool.died(member, why, ended?.reason ?? 'it was not ready again', this.nowMs);
+  }
+
+  /** Ends an idle container; a parked one after its files are saved (D3). */
+  private evict({ member, why, session }: Extract<PoolAction, { kind: 'stop' }>): void {
+    const slot = this.slots.get(member);
+    this.options.metrics.ended(why);
+    if (slot === undefined) return;
     const { clock, log, onEvict } = this.options;
-    if (state.kind !== 'idle' || state.session === undefined || slot === undefined || onEvict === undefined)
-      return this.end(entry);
-    const { tenant, session } = state;
-    this.step(entry, { kind: 'stop' });
+    if (session === undefined || onEvict === undefined) return void slot.link.destroy();
     const late = clock.after(EVICT_WITHIN_MS, () => void slot.link.destroy('gone', 'the save took too long'));
-    const saving = onEvict({ tenant, session }, slot)
-      .catch((error: unknown) => log.warn({ session, error: String(error) }, 'session_not_saved'))
-      .finally(() => {
-        late();
-        this.evicting.delete(entry.id);
-        void slot.link.destroy();
-      });
-    this.evicting.set(entry.id, saving);
-  }
-
-  /** Stops a container; it holds its memory until it is gone. */
-  private end(entry: Entry): void {
-    if (entry.state.kind === 'stopping') return;
-    this.step(entry, { kind: 'stop' });
-    void entry.slot?.link.destroy();
-  }
-
-  private step(entry: Entry, event: ContainerEvent): void {
-    entry.state = transitionContainer(entry.state, event);
-    this.options.onChange();
+    // Whatever hangs in it, the container's end ends the waiting.
+    const over = new Promise<void>((resolve) => slot.link.onEnd(resolve));
+    const saved = onEvict(slot, session).catch((error: unknown) =>
+      log.warn({ session, error: String(error) }, 'session_not_saved'),
+    );
+    const saving = Promise.race([saved, over]).finally(() => {
+      late();
+      this.saving.delete(saving);
+      void slot.link.destroy();
+    });
+    this.saving.add(saving);
   }
 }
-
-const sessionKey = (tenant: TenantId, session: string): string => `${tenant}/${session}`;

@@ -1,20 +1,32 @@
 /** Metrics of the worker's pool. Names: docs/metrics.md. */
+import type { BreakerState, MissReason, StopWhy } from '@zerofleet/pool';
 import { Counter, Gauge, Histogram, type Registry } from '@zerofleet/runtime';
-import type { ClaimHow, PoolCounts } from './pool-driver.js';
+import type { ClaimHow } from './claim.js';
+import type { PoolCounts } from './pool-counts.js';
 
 const MS_PER_S = 1_000;
+/** By how much it is in trouble. */
+const BREAKER_VALUE: Readonly<Record<BreakerState, number>> = { closed: 0, half: 1, open: 2 };
 
 export class PoolMetrics {
   private readonly claims: Counter<'how'>;
+  private readonly misses: Counter<'reason'>;
   private readonly starts: Histogram;
   private readonly failures: Counter;
+  private readonly ends: Counter<'why'>;
 
-  constructor(registry: Registry, counts: () => readonly PoolCounts[]) {
+  constructor(registry: Registry, counts: () => readonly PoolCounts[], usedMiB: () => number = () => 0) {
     const registers = [registry];
     this.claims = new Counter({
       name: 'zf_pool_claims_total',
       help: 'Containers given to jobs: parked for their session, reused by their tenant, warm from stock, or waited for (cold)',
       labelNames: ['how'],
+      registers,
+    });
+    this.misses = new Counter({
+      name: 'zf_pool_misses_total',
+      help: 'Jobs that had to wait for a container, by why',
+      labelNames: ['reason'],
       registers,
     });
     this.starts = new Histogram({
@@ -28,22 +40,21 @@ export class PoolMetrics {
       help: 'Containers that could not be started',
       registers,
     });
-    new Gauge({
-      name: 'zf_pool_containers',
-      help: 'Containers by pool and state',
-      labelNames: ['pool', 'state'],
+    this.ends = new Counter({
+      name: 'zf_pool_evictions_total',
+      help: 'Sound containers that the pool ended, by why',
+      labelNames: ['why'],
       registers,
-      collect() {
-        this.reset();
-        for (const { key, target, starting, warm, busy, idle } of counts())
-          for (const [state, value] of Object.entries({ target, starting, warm, busy, idle }))
-            this.set({ pool: key, state }, value);
-      },
     });
+    gauges(registers, counts, usedMiB);
   }
 
   claimed(how: ClaimHow): void {
     this.claims.inc({ how });
+  }
+
+  missed(reason: MissReason): void {
+    this.misses.inc({ reason });
   }
 
   started(tookMs: number): void {
@@ -53,4 +64,52 @@ export class PoolMetrics {
   startFailed(): void {
     this.failures.inc();
   }
+
+  ended(why: StopWhy | 'uses'): void {
+    this.ends.inc({ why });
+  }
 }
+
+/** Gauges that are read when they are asked for. */
+const gauges = (registers: Registry[], counts: () => readonly PoolCounts[], usedMiB: () => number): void => {
+  new Gauge({
+    name: 'zf_pool_containers',
+    help: 'Containers by pool and state',
+    labelNames: ['pool', 'state'],
+    registers,
+    collect() {
+      this.reset();
+      for (const { key, target, starting, warm, busy, idle, parked } of counts())
+        for (const [state, value] of Object.entries({ target, starting, warm, busy, idle, parked }))
+          this.set({ pool: key, state }, value);
+    },
+  });
+  new Gauge({
+    name: 'zf_pool_refill_per_second',
+    help: 'Containers of the pool that were started in a second, over the last minute',
+    labelNames: ['pool'],
+    registers,
+    collect() {
+      this.reset();
+      for (const { key, stats } of counts()) this.set({ pool: key }, stats.refillPerS);
+    },
+  });
+  new Gauge({
+    name: 'zf_pool_breaker',
+    help: 'Whether containers of the pool fail: 0 closed, 1 half open, 2 open',
+    labelNames: ['pool'],
+    registers,
+    collect() {
+      this.reset();
+      for (const { key, stats } of counts()) this.set({ pool: key }, BREAKER_VALUE[stats.breaker]);
+    },
+  });
+  new Gauge({
+    name: 'zf_pool_memory_mib',
+    help: 'Memory of all containers: starting, warm, busy, idle, parked and on their way out',
+    registers,
+    collect() {
+      this.set(usedMiB());
+    },
+  });
+};

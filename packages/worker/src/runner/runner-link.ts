@@ -87,6 +87,11 @@ export class RunnerLink {
     return this.phase.kind === 'ended';
   }
 
+  /** How it ended; undefined while it lives. */
+  get ended(): Ended | undefined {
+    return this.phase.kind === 'ended' ? this.phase.ended : undefined;
+  }
+
   /** Whether the runner knows the frames of a feature; before it has greeted it knows none. */
   has(feature: RunnerFeature): boolean {
     return this.features.has(feature);
