@@ -78,6 +78,8 @@ export class Planner {
     const { state } = member;
     const session = state.kind === 'idle' ? state.session : undefined;
     if (session !== undefined && yard.saving >= policy.savesMax) return false;
+    if (state.kind === 'idle' && session === undefined)
+      member.shelf.reuse.seen(this.nowMs - state.sinceMs, false);
     yard.step(member, { kind: 'stop' });
     if (session !== undefined) {
       member.saving = true;
@@ -95,7 +97,7 @@ export class Planner {
       const choice = choose(yard, shares, shelf, wish, this.nowMs);
       if (choice.kind === 'take') {
         this.leave(waiter);
-        yard.claim(choice.member, wish, choice.how === 'session' ? 'session' : 'cold');
+        yard.claim(choice.member, wish, choice.how === 'session' ? 'session' : 'cold', this.nowMs);
         this.actions.push({ kind: 'give', waiter, member: choice.member, how: choice.how });
       } else if (choice.kind === 'own') {
         if (choice.member.state.kind === 'idle') this.stop(choice.member, 'moved');

@@ -89,7 +89,7 @@ export class Pool {
       this.yard.changed.add(shelf);
     }
     if (choice.kind === 'take') {
-      this.yard.claim(choice.member, wish, choice.how);
+      this.yard.claim(choice.member, wish, choice.how, nowMs);
       return { kind: 'given', member: choice.member, how: choice.how };
     }
     const waiter = { wish, shelf };
@@ -157,6 +157,11 @@ export class Pool {
   end(member: Member): void {
     if (member.state.kind !== 'stopping' && member.state.kind !== 'gone')
       this.yard.step(member, { kind: 'stop' });
+  }
+
+  /** A session's files are saved, or cannot be; its container is there until `gone`. */
+  saved(member: Member): void {
+    this.yard.saved(member);
   }
 
   gone(member: Member): void {

@@ -10,7 +10,7 @@
 import type { PoolPolicy } from './policy.js';
 import type { PlannerParts, StopWhy } from './planner.js';
 import type { Member, Shelf } from './shelf.js';
-import { cheapest, warmWorth } from './worth.js';
+import { cheaperMiB, cheapest, warmWorth } from './worth.js';
 import type { Yard } from './yard.js';
 
 /** What stock must be worth more than, to take another's memory: so many times. */
@@ -28,6 +28,8 @@ export class Refill {
   private readonly hands: Hands;
   /** Shelves that hold less than their target. */
   private readonly wanting = new Set<Shelf>();
+  /** Those of them that found no memory, until the next tick. */
+  private readonly stuck = new Set<Shelf>();
   private tokens: number;
   private tokensAtMs = 0;
 
@@ -45,11 +47,11 @@ export class Refill {
       if (shelf.warm.size <= shelf.target) break;
       this.hands.stop(member, shelf.successor === undefined ? 'surplus' : 'rolled');
     }
-    if (missing(shelf) > 0) this.wanting.add(shelf);
-    else {
-      this.wanting.delete(shelf);
-      shelf.heldSinceMs = undefined;
-    }
+    const wants = Math.max(0, missing(shelf));
+    while (shelf.owedSinceMs.length < wants) shelf.owedSinceMs.push(nowMs);
+    shelf.owedSinceMs.length = wants;
+    if (wants > 0) this.wanting.add(shelf);
+    else this.wanting.delete(shelf);
     // What stands there now lets the old one go.
     const { elder } = shelf;
     if (elder !== undefined && elder.warm.size > 0) this.yard.changed.add(elder);
@@ -57,34 +59,33 @@ export class Refill {
 
   /** Starts stock as far as it may now. */
   run(nowMs: number, jobsWait: boolean, isTick: boolean): void {
+    if (isTick) this.stuck.clear();
     if (this.wanting.size === 0) return;
     const { startsMax } = this.policy;
     const most = jobsWait ? Math.ceil(startsMax / 2) : Math.max(1, startsMax - 1);
-    let tried: Set<Shelf> | undefined;
-    for (;;) {
-      const isGated = this.yard.starting >= most || this.tokensAt(nowMs) < 1;
-      const shelf = isGated ? undefined : this.pick(nowMs, tried);
-      if (shelf === undefined) break;
+    while (this.yard.starting < most && this.tokensAt(nowMs) >= 1) {
+      const shelf = this.pick(nowMs);
+      if (shelf === undefined) return;
       if (this.yard.usedMiB + shelf.memoryMiB > this.policy.budgetMiB) {
-        // One try a tick: what is on its way out then counts for the next.
-        if (isTick && tried === undefined) this.swap(shelf, nowMs);
-        shelf.heldSinceMs = undefined;
-        (tried ??= new Set()).add(shelf);
+        // No stock makes good what memory is missing.
+        shelf.owedSinceMs.fill(nowMs);
+        // What is on its way out is soon gone, and the next plan goes on from there.
+        if (this.swap(shelf, nowMs)) return;
+        this.stuck.add(shelf);
         continue;
       }
       this.tokens -= 1;
-      this.hands.start(shelf, nowMs - (shelf.heldSinceMs ?? nowMs));
+      this.hands.start(shelf, nowMs - (shelf.owedSinceMs.shift() ?? nowMs));
       if (missing(shelf) <= 0) this.wanting.delete(shelf);
     }
-    for (const shelf of this.wanting) if (tried?.has(shelf) !== true) shelf.heldSinceMs ??= nowMs;
   }
 
   /** The shelf whose turn it is (N1). */
-  private pick(nowMs: number, tried: Set<Shelf> | undefined): Shelf | undefined {
+  private pick(nowMs: number): Shelf | undefined {
     let best: Shelf | undefined;
     let bestRank = Infinity;
     for (const shelf of this.wanting) {
-      if (tried?.has(shelf) === true || !shelf.breaker.mayStart(nowMs, shelf.count('starting'))) continue;
+      if (this.stuck.has(shelf) || !shelf.breaker.mayStart(nowMs, shelf.count('starting'))) continue;
       const stands = shelf.target - missing(shelf);
       const rank = (stands < shelf.stock.min ? 0 : 1) + stands / (shelf.target + 1);
       if (rank >= bestRank) continue;
@@ -94,15 +95,18 @@ export class Refill {
     return best;
   }
 
-  /** Makes room for one more of the shelf from what is worth less (N3). */
-  private swap(shelf: Shelf, nowMs: number): void {
+  /** Makes room for one more of the shelf from what is worth less (N3); false where there is too little of that. */
+  private swap(shelf: Shelf, nowMs: number): boolean {
     const { yard, policy } = this;
     const stands = shelf.target - missing(shelf);
     const limit = warmWorth(shelf, stands + 1, nowMs) / SWAP_FACTOR;
+    if (yard.usedMiB + shelf.memoryMiB - cheaperMiB(yard, shelf, limit, nowMs) > policy.budgetMiB)
+      return false;
     while (yard.usedMiB - yard.leavingMiB + shelf.memoryMiB > policy.budgetMiB) {
       const victim = cheapest(yard, shelf, limit, nowMs);
-      if (victim === undefined || !this.hands.stop(victim, 'stock')) return;
+      if (victim === undefined || !this.hands.stop(victim, 'stock')) return false;
     }
+    return true;
   }
 
   private tokensAt(nowMs: number): number {
@@ -125,6 +129,8 @@ const targetOf = (shelf: Shelf, nowMs: number): number => {
     if (successor.warm.size >= successor.target) stock.settle(nowMs, leadMs);
   }
   const own = stock.target(nowMs, leadMs);
+  // What is left of it stays a while; only jobs that still come bring more of it.
+  if (stock.isRetired) return Math.min(own, Math.max(shelf.warm.size, stock.base(nowMs, leadMs)));
   // Its jobs may come here any moment.
   return elder === undefined ? own : Math.max(own, elder.stock.wanted(nowMs, leadMs));
 };

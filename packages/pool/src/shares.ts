@@ -35,7 +35,7 @@ export class BreakShares {
   /** Whether it may have a fresh container now. */
   mayTake(tenant: TenantId, tool: ToolName, nowMs: number): boolean {
     if (this.debts.size === 0) return true;
-    return this.owed(keyOf(tenant, tool), nowMs) < this.policy.breaksMax;
+    return this.owed(keyOf(tenant, tool), nowMs) + 1 <= this.policy.breaksMax;
   }
 
   private owed(key: string, nowMs: number): number {

@@ -7,6 +7,7 @@ import type { ContainerOwner, ContainerState, PoolSpec, TenantId, ToolName } fro
 import { Breaker } from './breaker.js';
 import type { PoolPolicy } from './policy.js';
 import { Rate } from './rate.js';
+import { Reuse } from './reuse.js';
 import { StartTimes } from './start-times.js';
 import { Stock } from './stock.js';
 
@@ -51,6 +52,8 @@ export class Shelf {
   /** What starts took: by themselves, and with the time that the wish had waited for its turn. */
   readonly starts = new StartTimes();
   readonly leads = new StartTimes();
+  /** How soon tenants use their idle ones again. */
+  readonly reuse = new Reuse();
   /** Starts that succeeded. */
   readonly refill = new Rate(MEASURE_S);
   /** Oldest first. */
@@ -69,8 +72,8 @@ export class Shelf {
   elder: Shelf | undefined;
   /** How many should stand ready; brought up to date by the planner. */
   target = 0;
-  /** Since when a start for its stock has waited for its turn; undefined when none does. */
-  heldSinceMs: number | undefined;
+  /** Since when each start that its stock wants has waited for its turn, the longest first. */
+  owedSinceMs: number[] = [];
   /** Last claim. */
   usedAtMs: number;
   readonly claims = { session: 0, reused: 0, warm: 0, cold: 0 };

@@ -4,6 +4,8 @@
 const KEPT = 64;
 /** What a start is taken to last until one was seen, in ms. */
 const UNSEEN_MS = 500;
+/** Starting one is never free, in ms. */
+const SHORTEST_MS = 1;
 /** Longer ones say that the engine is in trouble, which no stock makes good, in ms. */
 const LONGEST_MS = 10_000;
 
@@ -14,7 +16,7 @@ export class StartTimes {
   private p95 = UNSEEN_MS;
 
   add(tookMs: number): void {
-    this.kept[this.next] = Math.min(tookMs, LONGEST_MS);
+    this.kept[this.next] = Math.max(SHORTEST_MS, Math.min(tookMs, LONGEST_MS));
     this.next = (this.next + 1) % KEPT;
     const sorted = [...this.kept].sort((a, b) => a - b);
     this.p50 = at(sorted, 0.5);

@@ -1,9 +1,10 @@
 /**
  * How many warm containers of one pool should stand ready.
  *
- * Base: what outlasts the jobs that come while a container is replaced, 99 of 100 times, while they come often enough to
- * pay for one that waits. Burst: on top, as many as came at once of late. Floor: one where IdleTimes says that the next job
- * is about to come. All of it between the configured minimum and the policy's most.
+ * The largest of three, between the configured minimum and the policy's most. Base: what outlasts the jobs that come while a
+ * container is replaced, 99 of 100 times, as long as they come often enough to pay for one that waits. Burst: as many as
+ * came at once of late, those among them that come all the time. Floor: one where the next job is about to come. Burst on
+ * top of base was tried: it costs an eighth more container-seconds, for a tenth fewer cold starts than the same buys elsewhere.
  *
  * T1  It grows at once and shrinks slowly: after SHRINK_AFTER_MS of wanting less, by one each SHRINK_EACH_MS.
  */
@@ -53,11 +54,10 @@ export class Stock {
 
   /** A job asked for a new container: one that no container of its own tenant served. */
   demanded(nowMs: number, leadMs: number): void {
-    const others = this.slow.perS(nowMs);
     this.fast.add(nowMs);
     this.slow.add(nowMs);
     this.uses.used(nowMs);
-    this.notePeak(nowMs, Math.max(leadMs, AT_ONCE_MS), others);
+    this.notePeak(nowMs, Math.max(leadMs, AT_ONCE_MS));
   }
 
   /** Jobs a second that ask for a new container. */
@@ -89,7 +89,7 @@ export class Stock {
     const base = this.base(nowMs, leadMs);
     if (this.isRetired) return Math.min(stockMax, Math.max(this.min, base));
     const floor = this.uses.isWorth(nowMs) ? 1 : 0;
-    return Math.min(stockMax, Math.max(this.min, floor, base + this.burst(nowMs)));
+    return Math.min(stockMax, Math.max(this.min, floor, base, this.burst(nowMs)));
   }
 
   /** What outlasts the jobs that come while one is replaced; 0 where they are too rare to pay for one that waits. */
@@ -110,13 +110,13 @@ export class Stock {
     this.held = Math.min(this.held, this.wanted(nowMs, leadMs));
   }
 
-  private notePeak(nowMs: number, withinMs: number, perS: number): void {
+  private notePeak(nowMs: number, withinMs: number): void {
     const { recent, policy } = this;
     recent.push(nowMs);
     if (recent.length > policy.burstMax + 1) recent.shift();
     this.atOnce = 0;
     for (let n = recent.length - 1; n >= 0 && (recent[n] ?? 0) > nowMs - withinMs; n -= 1) this.atOnce += 1;
-    const size = Math.min(policy.burstMax, this.atOnce - Math.round((perS * withinMs) / MS_PER_S));
+    const size = Math.min(policy.burstMax, this.atOnce);
     if (size < 2) return;
     this.bursts.used(nowMs);
     this.lastBurst = size;

@@ -80,11 +80,24 @@ export class Yard {
   }
 
   /** Gives a container to a job. */
-  claim(member: Member, { tenant, session, job, tool }: Wish, how: keyof Shelf['claims']): void {
-    member.shelf.claims[how] += 1;
+  claim(
+    member: Member,
+    { tenant, session, job, tool }: Wish,
+    how: keyof Shelf['claims'],
+    nowMs: number,
+  ): void {
+    const { shelf, state } = member;
+    shelf.claims[how] += 1;
+    if (state.kind === 'idle') shelf.reuse.seen(nowMs - state.sinceMs, true);
     const owner = session === undefined ? { tenant } : { tenant, session };
     this.step(member, { kind: 'claimed', ...owner, job });
     member.tool = tool;
+  }
+
+  /** Its session's files need no more saving. */
+  saved(member: Member): void {
+    if (member.saving) this.saving -= 1;
+    member.saving = false;
   }
 
   forgetShelf(shelf: Shelf): void {
@@ -118,7 +131,7 @@ export class Yard {
   private forget(member: Member): void {
     this.members.delete(member.id);
     this.usedMiB -= member.memoryMiB;
-    if (member.saving) this.saving -= 1;
+    this.saved(member);
     if (member.owner?.session !== undefined) this.sessions.delete(sessionKey(member.owner));
   }
 }

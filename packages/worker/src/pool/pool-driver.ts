@@ -37,8 +37,8 @@ export interface PoolDriverOptions {
   readonly onChange: () => void;
   /** Tells a container that its session stays; settles with why it cannot, or undefined. Without it none is kept. */
   readonly park?: (slot: Slot) => Promise<Ended | undefined>;
-  /** A parked container is about to end: its link is there until the promise settles. */
-  readonly onEvict?: (slot: Slot, session: string) => Promise<void>;
+  /** The container of a tenant's session is about to end: its link is there until the promise settles. */
+  readonly onEvict?: (slot: Slot, session: string, tenant: TenantId) => Promise<void>;
 }
 
 const TICK_MS = 250;
@@ -285,17 +285,22 @@ export class PoolDriver {
     this.options.metrics.ended(why);
     if (slot === undefined) return;
     const { clock, log, onEvict } = this.options;
-    if (session === undefined || onEvict === undefined) return void slot.link.destroy();
+    const tenant = member.owner?.tenant;
+    if (session === undefined || tenant === undefined || onEvict === undefined)
+      return void slot.link.destroy();
     const late = clock.after(EVICT_WITHIN_MS, () => void slot.link.destroy('gone', 'the save took too long'));
     // Whatever hangs in it, the container's end ends the waiting.
     const over = new Promise<void>((resolve) => slot.link.onEnd(resolve));
-    const saved = onEvict(slot, session).catch((error: unknown) =>
+    const saved = onEvict(slot, session, tenant).catch((error: unknown) =>
       log.warn({ session, error: String(error) }, 'session_not_saved'),
     );
     const saving = Promise.race([saved, over]).finally(() => {
       late();
-      this.saving.delete(saving);
       void slot.link.destroy();
+      this.pool.saved(member);
+      // The next one's turn, before `close` looks whether there is any.
+      this.pump();
+      this.saving.delete(saving);
     });
     this.saving.add(saving);
   }
