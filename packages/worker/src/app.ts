@@ -160,7 +160,7 @@ class Running implements Service {
       metrics: options.metrics,
       onChange,
       park: (slot) => slot.link.keep(),
-      onEvict: (of, slot) => sessions.save(of, slot),
+      onEvict: (slot, session, tenant) => sessions.save({ tenant, session }, slot),
     });
     const sessions = new SessionDesk({
       ...{ worker, boot, log, pool: this.pool, clock: systemClock },

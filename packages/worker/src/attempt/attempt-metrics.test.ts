@@ -36,8 +36,12 @@ it('a start is timed from GO, its handover from the question for a container', a
   const clock: Clock = { nowMs: () => nowMs, wallMs: () => nowMs, after: () => () => undefined };
   const registry = newRegistry();
   const runner = new ScriptedRunner();
+  const first = [runner];
   const pool = new PoolDriver({
-    engine: { open: () => Promise.resolve(runner) },
+    // The pool begins a second one for stock, which never comes.
+    engine: {
+      open: () => (first.shift() === undefined ? new Promise(() => undefined) : Promise.resolve(runner)),
+    },
     clock,
     log: silentLogger(),
     policy: {

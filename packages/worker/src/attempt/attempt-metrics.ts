@@ -1,6 +1,6 @@
 /** How long attempts take to start. Names: docs/metrics.md. */
 import { Histogram, type Registry } from '@zerofleet/runtime';
-import type { Claim } from '../pool/pool-driver.js';
+import type { Claim } from '../pool/claim.js';
 
 const MS_PER_S = 1_000;
 /** Close enough together that a percentile read off them is right to some per cent. */

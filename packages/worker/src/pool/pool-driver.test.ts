@@ -248,7 +248,7 @@ describe('pool driver with sessions', () => {
 
   it("destroys a session's container that is not kept, without a save", async () => {
     const saved: string[] = [];
-    const onEvict = ({ session: name }: { session: string }): Promise<void> => {
+    const onEvict = (_: unknown, name: string): Promise<void> => {
       saved.push(name);
       return Promise.resolve();
     };

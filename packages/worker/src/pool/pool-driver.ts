@@ -57,7 +57,7 @@ export class PoolDriver {
   private isClosed = false;
   /** Starts under way, and parked containers that are being saved. */
   private readonly opening = new Set<Promise<void>>();
-  private readonly saving = new Set<Promise<void>>();
+  private readonly saving = new Map<Member, Promise<void>>();
   private stopTick: Cancel = () => undefined;
 
   constructor(options: PoolDriverOptions) {
@@ -88,7 +88,7 @@ export class PoolDriver {
     this.drain();
     for (const waiter of [...this.waiters.keys()]) this.leave(waiter);
     // Each save that ends makes room for the next one.
-    while (this.saving.size > 0) await Promise.race(this.saving);
+    while (this.saving.size > 0) await Promise.race(this.saving.values());
     this.isClosed = true;
     this.stopTick();
     await Promise.all([...this.slots.values()].map(({ link }) => link.destroy()));
@@ -146,13 +146,28 @@ export class PoolDriver {
     this.changed();
   }
 
-  /** Ends the container of a session that is over; its files are not saved. */
-  endSession(tenant: TenantId, session: string): void {
+  /** Ends the container of a session that is over; its files are not saved. `busy`: it runs a call, and goes on. */
+  endSession(tenant: TenantId, session: string): 'done' | 'busy' {
     const member = this.pool.ofSession({ tenant, session });
-    if (member === undefined) return;
+    if (member === undefined) return 'done';
+    if (isServing(member)) return 'busy';
     this.pool.end(member);
     void this.slots.get(member)?.link.destroy();
     this.changed();
+    return 'done';
+  }
+
+  /** Ends the container of a session after its files are saved, and waits for that. `busy`: it runs a call, and goes on. */
+  async evictSession(tenant: TenantId, session: string): Promise<'done' | 'busy'> {
+    const member = this.pool.ofSession({ tenant, session });
+    if (member === undefined) return 'done';
+    if (isServing(member)) return 'busy';
+    if (member.state.kind === 'idle') {
+      this.pool.end(member);
+      this.evict({ kind: 'stop', member, why: 'moved', session });
+    }
+    await this.saving.get(member);
+    return 'done';
   }
 
   counts(): PoolCounts[] {
@@ -300,8 +315,10 @@ export class PoolDriver {
       this.pool.saved(member);
       // The next one's turn, before `close` looks whether there is any.
       this.pump();
-      this.saving.delete(saving);
+      this.saving.delete(member);
     });
-    this.saving.add(saving);
+    this.saving.set(member, saving);
   }
 }
+
+const isServing = ({ state }: Member): boolean => state.kind === 'busy' || state.kind === 'resetting';

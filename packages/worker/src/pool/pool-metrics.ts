@@ -91,7 +91,7 @@ const gauges = (registers: Registry[], counts: () => readonly PoolCounts[], used
     registers,
     collect() {
       this.reset();
-      for (const { key, stats } of counts()) this.set({ pool: key }, stats.refillPerS);
+      for (const { key, stats } of counts()) this.set({ pool: key }, stats.refillPerS ?? 0);
     },
   });
   new Gauge({

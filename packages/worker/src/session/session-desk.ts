@@ -18,7 +18,8 @@ import {
   type SessionReply,
 } from '@zerofleet/protocol';
 import { BlobError, pause, type Clock, type Logger, type OwnedBlobs } from '@zerofleet/runtime';
-import type { ClaimHow, PoolDriver, Slot } from '../pool/pool-driver.js';
+import type { ClaimHow, Slot } from '../pool/claim.js';
+import type { PoolDriver } from '../pool/pool-driver.js';
 import type { HeldRecord, SessionStore } from './session-store.js';
 
 /** How often a record that others change meanwhile is read again, at most. */

@@ -29,11 +29,7 @@ export interface SessionStore {
   /** Stores `record` where `before` is what stands there (undefined: nothing); undefined when it is not. Throws on broken IO. */
   put(record: SessionRecord, before: HeldRecord | undefined): Promise<HeldRecord | undefined>;
   /** Asks the worker that has the session's container. `silent`: it does not answer. Never throws. */
-  ask(
-    worker: WorkerId,
-    call: Omit<SessionCall, 'v'>,
-    withinMs: number,
-  ): Promise<'done' | 'busy' | 'silent'>;
+  ask(worker: WorkerId, call: Omit<SessionCall, 'v'>, withinMs: number): Promise<'done' | 'busy' | 'silent'>;
 }
 
 /** JetStream's error code for an expected revision that is not the last one. */
