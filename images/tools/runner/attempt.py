@@ -10,6 +10,7 @@ import os
 import time
 from typing import Any
 
+from collecting import dropped, head_of, report
 from inputs import Piece, components
 from limits import INPUT_BYTES_MAX
 from report import Answer, answer_of_exit, parse_answer, result
@@ -31,6 +32,12 @@ class Attempt:
         self._wall_s = 0.0
         self._cpu_s = 0.0
         self._max_rss_kib = 0
+        # What RESULT says of files; until they are all there, what has come of them so far.
+        self._files: dict[str, Any] | None = None
+        self._open_file: bytes | None = None
+        self._open_bytes = 0
+        self._files_sent = 0
+        self._files_bytes = 0
         self._answer: bytes | None = None
         self._status = 0
 
@@ -76,14 +83,37 @@ class Attempt:
         self._cpu_s += max(0.0, cpu_s)
         self._max_rss_kib = max(self._max_rss_kib, max_rss_kib)
 
-    def result(self) -> dict[str, Any]:
+    def file_sent(self, payload: bytes) -> None:
+        """Notes a FILE_OUT on its way."""
+        path, last, count = head_of(payload)
+        self._open_bytes += count
+        self._open_file = None if last else path
+        if last:
+            self._files_sent += 1
+            self._files_bytes += self._open_bytes
+            self._open_bytes = 0
+
+    def files_sent(self, files: dict[str, Any]) -> None:
+        self._files = files
+
+    def files_lost(self) -> bytes | None:
+        """Whoever collected the files is gone. The FILE_OUT to send where it went amid one."""
+        self._files = report(self._files_sent, self._files_bytes, [], 0, truncated=True)
+        return None if self._open_file is None else dropped(self._open_file)
+
+    def result(self, shells: int) -> dict[str, Any]:
         """RESULT's payload (T2)."""
         usage = {
             "wallMs": round(self._wall_s * 1000, 3),
             "cpuMs": round(self._cpu_s * 1000, 3),
             "maxRssKiB": self._max_rss_kib,
         }
-        return result(self._outcome(), usage, {"bytes": self._forwarded, "truncated": self._truncated})
+        made = result(self._outcome(), usage, {"bytes": self._forwarded, "truncated": self._truncated})
+        if self.request.session:
+            made["session"] = {"shells": shells}
+        if self.request.collect is not None:
+            made["files"] = self._files
+        return made
 
     def _outcome(self) -> Answer:
         # An answer counts only from a process that ended as one does that gave it.

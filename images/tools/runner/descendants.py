@@ -1,56 +1,116 @@
-"""Signalling all descendants of this process, for jobs that share the runner's own user.
+"""The process tree below this process, from /proc, and signals to parts of it.
 
-Where the job has a user of its own the sweeper's one call reaches everything. Here the process tree is all there is to
-go by: every orphan is this process's child (sealing.adopt_orphans), so whatever lives is found below it. A tree that
-grows while it is walked is walked again by the caller, until it has no child left.
+Where the job has a user of its own, one call of the sweeper's reaches everything. The tree is all there is to go by
+where jobs share the runner's own user, and where some of a session is to live on. Every orphan is this process's child
+(sealing.adopt_orphans), or its shell's, so whatever lives is found below it. A tree that grows while it is walked is
+walked again by the caller, until nothing is left of it.
 """
 
 from __future__ import annotations
 
 import os
-from typing import Callable
+from collections.abc import Iterable
+from typing import Callable, NamedTuple
+
+_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
-def signal_all(signal: int, group: int) -> None:
-    """Sends `signal` to the process group `group`, in one stroke, and to every descendant outside it."""
-    grouped = {pid: _group_of(pid) for pid in _descendants(os.getpid())}
-    # Only while a descendant is in it is the group's number surely not someone else's by now.
-    if group in grouped.values():
-        _send(os.killpg, group, signal)
-    for pid in grouped:
-        if grouped[pid] != group:
-            _send(os.kill, pid, signal)
+class Process(NamedTuple):
+    parent: int
+    group: int
+    # Clock ticks since the machine started.
+    started: int
+    # Processor seconds, with those of the children it waited for.
+    cpu_s: float
 
 
-def _send(call: Callable[[int, int], None], target: int, signal: int) -> None:
+def children() -> list[int]:
+    """The ids of this process's children, also of those that have ended and were not waited for."""
     try:
-        call(target, signal)
+        with open("/proc/thread-self/children", "rb") as file:
+            return [int(pid) for pid in file.read().split()]
+    except OSError:
+        this = os.getpid()
+        return [pid for pid, process in table().items() if process.parent == this]
+
+
+def table() -> dict[int, Process]:
+    """Every process there is to see."""
+    found: dict[int, Process] = {}
+    for name in os.listdir("/proc"):
+        if name.isdecimal():
+            process = look_at(int(name))
+            if process is not None:
+                found[int(name)] = process
+    return found
+
+
+def look_at(pid: int) -> Process | None:
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            # From the state on: the name before it may hold anything.
+            fields = file.read().rpartition(b")")[2].split()
+    except OSError:
+        return None
+    cpu_s = sum(int(ticks) for ticks in fields[11:15]) / _TICKS_PER_S
+    return Process(int(fields[1]), int(fields[2]), int(fields[19]), cpu_s)
+
+
+def below(roots: Iterable[int], processes: dict[int, Process]) -> list[int]:
+    """Every process below `roots`, without them."""
+    by_parent: dict[int, list[int]] = {}
+    for pid, process in processes.items():
+        by_parent.setdefault(process.parent, []).append(pid)
+    found: list[int] = []
+    waiting = list(roots)
+    while waiting:
+        under = by_parent.get(waiting.pop(), [])
+        found += under
+        waiting += under
+    return found
+
+
+def usage_of(root: int) -> tuple[float, int]:
+    """Processor seconds of `root` and all that lives or was waited for below it; the largest of them that lives, in
+    KiB at its largest."""
+    processes = table()
+    living = [pid for pid in (root, *below([root], processes)) if pid in processes]
+    return sum(processes[pid].cpu_s for pid in living), max(map(_peak_kib, living), default=0)
+
+
+def _peak_kib(pid: int) -> int:
+    try:
+        with open(f"/proc/{pid}/status", "rb") as file:
+            return int(next((line.split()[1] for line in file if line.startswith(b"VmHWM:")), 0))
+    except OSError:
+        return 0
+
+
+def signal_all(number: int, group: int) -> None:
+    """Sends `number` to the process group `group`, in one stroke, and to every descendant outside it."""
+    processes = table()
+    mine = below([os.getpid()], processes)
+    grouped = [pid for pid in mine if processes[pid].group == group]
+    # Only while a descendant is in it is the group's number surely not someone else's by now.
+    if grouped:
+        send(os.killpg, group, number)
+    for pid in mine:
+        if processes[pid].group != group:
+            send(os.kill, pid, number)
+
+
+def signal_others(number: int, spared: Iterable[int]) -> bool:
+    """Sends `number` to every descendant but `spared` and what is below them; whether there was any."""
+    others = set(children()).difference(spared)
+    if not others:
+        return False
+    for pid in (*others, *below(others, table())):
+        send(os.kill, pid, number)
+    return True
+
+
+def send(call: Callable[[int, int], None], target: int, number: int) -> None:
+    try:
+        call(target, number)
     except (ProcessLookupError, PermissionError):
         pass  # Gone meanwhile, or a set-user-id program that this user may not signal.
-
-
-def _group_of(pid: int) -> int:
-    try:
-        return os.getpgid(pid)
-    except ProcessLookupError:
-        return -1
-
-
-def _descendants(root: int) -> list[int]:
-    children: dict[int, list[int]] = {}
-    for name in os.listdir("/proc"):
-        if not name.isdecimal():
-            continue
-        try:
-            with open(f"/proc/{name}/stat", "rb") as file:
-                parent = int(file.read().rpartition(b")")[2].split()[1])
-        except OSError:
-            continue
-        children.setdefault(parent, []).append(int(name))
-    found: list[int] = []
-    waiting = [root]
-    while waiting:
-        below = children.get(waiting.pop(), [])
-        found += below
-        waiting += below
-    return found

@@ -2,7 +2,8 @@
 
 N1  A file lands below the work directory or nowhere: the path is relative, has no `..`, and no component of it is
     followed when it is a symlink.
-N2  A file is written once: a path that exists already is refused.
+N2  A file is written once: a path that exists already is refused. In a session's call a file, or a symlink, that an
+    earlier call left in its place goes.
 """
 
 from __future__ import annotations
@@ -71,6 +72,12 @@ class InputWriter:
         self._work = work
         self._path = b""
         self._fd = -1
+        self._replaces = False
+        self._written: set[bytes] = set()
+
+    def replace(self) -> None:
+        """From here on what is in a new file's place goes (N2)."""
+        self._replaces = True
 
     def write(self, piece: Piece) -> None:
         """Raises Refusal."""
@@ -103,6 +110,16 @@ class InputWriter:
                 below = os.open(parent, _DIRECTORY, dir_fd=here)
                 os.close(here)
                 here = below
+            if self._replaces and path not in self._written:
+                _remove(name, here)
+            self._written.add(path)
             return os.open(name, _NEW_FILE, 0o666, dir_fd=here)
         finally:
             os.close(here)
+
+
+def _remove(name: str, here: int) -> None:
+    try:
+        os.unlink(name, dir_fd=here)
+    except FileNotFoundError:
+        pass

@@ -1,9 +1,10 @@
-"""The job's process: forked ahead, sealed, and waiting on its private socket for files and for GO.
+"""The job's process: forked ahead, sealed, and waiting on its private socket for what it is to do.
 
-J1  Until GO it does nothing but take in files; all that a tenant sends reaches it after it lost every right it had.
+J1  Until GO it does nothing but take in and give out files; all that a tenant sends reaches it after it lost every
+    right it had.
 J2  Its socket is its only descriptor beside 0 to 2, closes on exec, and cannot be opened through /proc: it is a socket,
     and this process is not dumpable.
-J3  It gives one answer and exits; whatever still runs then is the supervisor's to end.
+J3  It gives one answer and exits; whatever still runs then is the supervisor's to end. Only a session's shell stays.
 """
 
 from __future__ import annotations
@@ -12,23 +13,39 @@ import fcntl
 import os
 import signal
 import time
-from collections.abc import Iterator
-from typing import NamedTuple, NoReturn
+from typing import Any, Callable, NamedTuple, NoReturn
 
 import sealing
 from account import Account
-from frames import Frame, FrameReader, decode_json, encode, encode_json
+from channel import Channel, Flow
+from collecting import Collector, Wanted
+from frames import decode_json, json_bytes
 from inputs import InputWriter, parse_piece
+from messages import (
+    ANSWER,
+    CALL,
+    COLLECT,
+    COLLECTED,
+    COLLECTION,
+    FILE,
+    MARK,
+    MARKED,
+    PACK,
+    PACKED,
+    REFUSED,
+    REPLACE,
+    SEALED,
+    TAKEN,
+    UNPACK,
+    UNPACKED,
+)
+from packing import Packer
 from report import TOOL_ERROR, Answer
-from request import Refusal
+from request import Refusal, shell_of
+from shell_keeper import ShellKeeper
 from tools import TOOLS
 from tools.contract import Call, ToolError
-
-# Supervisor to job.
-FILE, CALL = 0x01, 0x02
-# Job to supervisor. SEALED carries the processor seconds that being made ready took: they are not the job's.
-SEALED, TAKEN, REFUSED, ANSWER = 0x81, 0x82, 0x83, 0x84
-FROM_JOB = frozenset((SEALED, TAKEN, REFUSED, ANSWER))
+from unpacking import Restoring
 
 _SOCKET = 3
 # What the supervisor handles itself and a job's process must not.
@@ -56,14 +73,9 @@ def main(streams: Streams, setting: Setting, supervisor: int) -> NoReturn:
     """Runs in the fork, from its first instruction to its end."""
     _seal(setting, supervisor)
     _keep_only(streams)
-    _send(encode_json(SEALED, time.process_time()))
-    writer = InputWriter(setting.work)
-    for kind, payload in _received():
-        if kind == CALL:
-            _answer(payload, setting)
-            os._exit(0)
-        _take_in(writer, payload)
-    os._exit(0)  # The supervisor is gone.
+    channel = Channel(_SOCKET)
+    channel.send(SEALED, json_bytes(time.process_time()))
+    Waiting(channel, setting).serve()
 
 
 def _to_restore() -> list[int]:
@@ -98,46 +110,75 @@ def _keep_only(streams: Streams) -> None:
     sealing.close_from(_SOCKET + 1)
 
 
-def _received() -> Iterator[Frame]:
-    reader = FrameReader((FILE, CALL))
-    while True:
-        data = os.read(_SOCKET, 1 << 18)
-        if not data:
+class Waiting:
+    """A process forked ahead, up to its call."""
+
+    def __init__(self, channel: Channel, setting: Setting) -> None:
+        self._channel = channel
+        self._setting = setting
+        self._writer = InputWriter(setting.work)
+        self._restoring = Restoring(setting.work)
+
+    def serve(self) -> NoReturn:
+        while True:
+            kind, payload = self._channel.receive()
+            if kind == CALL:
+                self._call(decode_json(payload))
+                os._exit(0)
+            elif kind == FILE:
+                self._take_in(payload)
+            elif kind == REPLACE:
+                self._writer.replace()
+            elif kind == MARK:
+                self._channel.send(MARKED, b"")
+            elif kind == UNPACK:
+                self._unpack(payload)
+            elif kind == PACK:
+                flow = Flow(self._channel)
+                Packer(decode_json(payload), lambda piece: flow.send(PACKED, piece)).pack(self._setting.work)
+            elif kind == COLLECT:
+                self._collect(Wanted(*decode_json(payload)))
+
+    def _take_in(self, payload: bytes) -> None:
+        try:
+            piece = parse_piece(payload)
+            self._writer.write(piece)
+        except Refusal as refusal:
+            self._channel.send(REFUSED, json_bytes([refusal.code, refusal.message]))
             return
-        yield from reader.push(data)
+        if piece.last:
+            self._channel.send(TAKEN, b"")
+
+    def _unpack(self, payload: bytes) -> None:
+        answer = self._restoring.take(payload)
+        if answer is not None:
+            self._channel.send(UNPACKED, json_bytes(answer))
+            if answer["ok"]:
+                self._restoring = Restoring(self._setting.work)
+
+    def _collect(self, wanted: Wanted) -> None:
+        flow = Flow(self._channel)
+        report = Collector(wanted, lambda piece: flow.send(COLLECTED, piece)).collect(self._setting.work)
+        self._channel.send(COLLECTION, json_bytes(report))
+
+    def _call(self, run: dict[str, Any]) -> None:
+        os.environ.clear()
+        os.environ.update(self._setting.env)
+        os.environ.update(run["env"])
+        result_bytes = run["limits"]["resultBytes"]
+        call = Call(run["arguments"], result_bytes)
+        number = shell_of(run)
+        if number is None:
+            answer = _answer(lambda: TOOLS[run["tool"]].call(call))
+        else:
+            answer = _answer(lambda: ShellKeeper(self._channel, number).serve(call, run["env"]))
+        self._channel.send(ANSWER, answer.encoded(result_bytes))
 
 
-def _take_in(writer: InputWriter, payload: bytes) -> None:
+def _answer(call: Callable[[], Answer]) -> Answer:
     try:
-        piece = parse_piece(payload)
-        writer.write(piece)
-    except Refusal as refusal:
-        _send(encode_json(REFUSED, [refusal.code, refusal.message]))
-        return
-    if piece.last:
-        _send(encode(TAKEN, b""))
-
-
-def _answer(payload: bytes, setting: Setting) -> None:
-    run = decode_json(payload)
-    os.environ.clear()
-    os.environ.update(setting.env)
-    os.environ.update(run["env"])
-    result_bytes = run["limits"]["resultBytes"]
-    answer = _call(run["tool"], Call(run["arguments"], result_bytes))
-    _send(encode(ANSWER, answer.encoded(result_bytes)))
-
-
-def _call(tool: str, call: Call) -> Answer:
-    try:
-        return TOOLS[tool].call(call)
+        return call()
     except ToolError as error:
         return Answer(None, TOOL_ERROR, str(error))
     except Exception as error:  # A fault of the tool's own is that job's outcome, not the runner's end.
         return Answer(None, TOOL_ERROR, f"the tool failed: {type(error).__name__}: {error}")
-
-
-def _send(data: bytes) -> None:
-    rest = memoryview(data)
-    while rest:
-        rest = rest[os.write(_SOCKET, rest) :]

@@ -18,6 +18,26 @@ INPUT_BYTES_MAX = 48 * 1024 * 1024
 PATH_BYTES_MAX = 1_024
 COMPONENT_BYTES_MAX = 255
 
+# Data in one FILE_OUT, SAVED or RESTORE.
+PIECE_BYTES_MAX = 256 * 1024
+# What may be sent of a flow beyond what CREDIT has answered.
+STREAM_CREDIT_BYTES = 1024 * 1024
+# What RUN may ask to collect, in paths.
+COLLECT_PATHS_MAX = 64
+# Files in RESULT's list of those that did not come, and the list as JSON.
+SKIPPED_MAX = 100
+SKIPPED_BYTES_MAX = 32 * 1024
+# A tree that is saved, restored or collected: entries, levels, and a path in it.
+TREE_ENTRIES_MAX = 100_000
+DEPTH_MAX = 64
+TREE_PATH_BYTES_MAX = 4_095
+# Shells of a session are numbered from 0 to below this.
+SHELLS_MAX = 10
+# Between two calls, how often the process forked ahead is replaced when a session's shells end it.
+REPLACEMENTS_MAX = 16
+# How long what is left of a call may breed until the session's shells end with it.
+STRAYS_S_MAX = 1.0
+
 # One read of a job's pipe, and so the largest OUT or ERR.
 READ_BYTES = 64 * 1024
 

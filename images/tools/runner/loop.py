@@ -19,12 +19,31 @@ import frames
 _STDOUT = 1
 
 
+Handler = Callable[[], None]
+
+
+class _Watch:
+    """Who hears of a descriptor."""
+
+    def __init__(self, reader: Handler | None, writer: Handler | None) -> None:
+        self.reader = reader
+        self.writer = writer
+
+    def events(self) -> int:
+        return (selectors.EVENT_READ if self.reader else 0) | (selectors.EVENT_WRITE if self.writer else 0)
+
+
 class Loop:
     def __init__(self) -> None:
         self._selector = selectors.DefaultSelector()
 
-    def watch(self, fd: int, handler: Callable[[], None]) -> None:
-        self._selector.register(fd, selectors.EVENT_READ, handler)
+    def watch(self, fd: int, reader: Handler) -> None:
+        """Calls `reader` whenever there is something to read."""
+        self._set(fd, reader=reader)
+
+    def watch_room(self, fd: int, writer: Handler | None) -> None:
+        """Calls `writer` whenever there is room to write; None: not any more."""
+        self._set(fd, writer=writer)
 
     def unwatch(self, fd: int) -> None:
         if fd in self._selector.get_map():
@@ -32,10 +51,28 @@ class Loop:
 
     def turn(self, patience_s: float | None) -> None:
         """Waits for events and handles each once."""
-        for key, _ in self._selector.select(patience_s):
-            # A handler earlier in this turn may have unwatched it, and another descriptor may have its number by now.
-            if self._selector.get_map().get(key.fd) is key:
-                key.data()
+        for key, events in self._selector.select(patience_s):
+            for event in (selectors.EVENT_READ, selectors.EVENT_WRITE):
+                # A handler earlier in this turn may have unwatched it; another descriptor may have its number by now.
+                found = self._selector.get_map().get(key.fd)
+                if found is None or found.data is not key.data:
+                    break
+                handler = key.data.reader if event == selectors.EVENT_READ else key.data.writer
+                if events & event and handler is not None:
+                    handler()
+
+    def _set(self, fd: int, **handlers: Handler | None) -> None:
+        key = self._selector.get_map().get(fd)
+        watch = key.data if key is not None else _Watch(None, None)
+        before = watch.events()
+        for name, handler in handlers.items():
+            setattr(watch, name, handler)
+        if key is None and watch.events():
+            self._selector.register(fd, watch.events(), watch)
+        elif not watch.events():
+            self.unwatch(fd)
+        elif watch.events() != before:
+            self._selector.modify(fd, watch.events(), watch)
 
 
 class Wakeups:

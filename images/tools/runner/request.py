@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from limits import INPUT_FILES_MAX, RESULT_BYTES_MAX
+from collecting import Wanted
+from limits import COLLECT_PATHS_MAX, COMPONENT_BYTES_MAX, INPUT_FILES_MAX, PATH_BYTES_MAX, RESULT_BYTES_MAX, SHELLS_MAX
 
 VERSION = 1
 _ECHOED_CHARS_MAX = 200
@@ -28,6 +29,10 @@ class Request(NamedTuple):
     output_bytes: int
     result_bytes: int
     env: dict[str, str]
+    session: bool
+    # The session's shell that the call runs in.
+    shell: int | None
+    collect: Wanted | None
 
 
 def parse(value: Any, nonce: str, tools: dict[str, Any]) -> Request:
@@ -47,6 +52,9 @@ def parse(value: Any, nonce: str, tools: dict[str, Any]) -> Request:
         output_bytes=_count(limits, "outputBytes"),
         result_bytes=_count(limits, "resultBytes"),
         env=_environment(_field(value, "env", dict)),
+        session=value.get("session") is True,
+        shell=shell_of(value),
+        collect=_wanted(value["collect"], limits) if "collect" in value else None,
     )
     if request.tool not in tools:
         raise Refusal("unknown_tool", f"this runner has no tool '{request.tool[:_ECHOED_CHARS_MAX]}'")
@@ -55,6 +63,17 @@ def parse(value: Any, nonce: str, tools: dict[str, Any]) -> Request:
     if request.result_bytes > RESULT_BYTES_MAX:
         raise Refusal("bad_run", f"limits.resultBytes is over the limit of {RESULT_BYTES_MAX}")
     return request
+
+
+def shell_of(run: dict[str, Any]) -> int | None:
+    """The shell that a RUN asks for, if it may have one; what asks for one and may not is the tool's to refuse."""
+    if run.get("session") is not True or run.get("tool") != "code_execution":
+        return None
+    arguments = run.get("arguments")
+    if not isinstance(arguments, dict) or arguments.get("runtime") != "terminal":
+        return None
+    number = arguments.get("shell")
+    return number if type(number) is int and 0 <= number < SHELLS_MAX else None
 
 
 def identity(value: Any, nonce: str) -> dict[str, Any]:
@@ -82,6 +101,30 @@ def _count(value: dict[str, Any], name: str) -> int:
     if not isinstance(found, int) or isinstance(found, bool) or found < 0:
         raise Refusal("bad_run", f"RUN needs '{name}', an integer from 0")
     return found
+
+
+def _wanted(paths: Any, limits: dict[str, Any]) -> Wanted:
+    if not isinstance(paths, list) or len(paths) > COLLECT_PATHS_MAX:
+        raise Refusal("bad_run", f"RUN's collect must be an array of at most {COLLECT_PATHS_MAX} paths")
+    return Wanted([_wanted_path(path) for path in paths], _count(limits, "filesBytes"), _count(limits, "filesCount"))
+
+
+def _wanted_path(path: Any) -> str:
+    if not isinstance(path, str):
+        raise Refusal("bad_path", "a path to collect is no string")
+    plain = path.rstrip("/")
+    if plain == ".":
+        return plain
+    parts = plain.split("/")
+    if any(part in ("", ".", "..") or "\0" in part for part in parts):
+        raise Refusal("bad_path", f"path to collect {path[:_ECHOED_CHARS_MAX]!r} does not stay in the work directory")
+    try:
+        size, longest = len(plain.encode()), max(len(part.encode()) for part in parts)
+    except UnicodeEncodeError:
+        raise Refusal("bad_path", f"path to collect {path[:_ECHOED_CHARS_MAX]!r} is not Unicode text") from None
+    if size > PATH_BYTES_MAX or longest > COMPONENT_BYTES_MAX:
+        raise Refusal("bad_path", f"path to collect {path[:_ECHOED_CHARS_MAX]!r} is too long")
+    return plain
 
 
 def _environment(env: dict[str, Any]) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """The supervisor: one thread, one loop, between the worker's frames and the sandbox.
 
 V1  What a job writes comes out in OUT and ERR frames and nowhere else: no job holds a descriptor of this process.
-V2  The loop never waits for anything that a job can hold up, and always reads the job's pipes.
+V2  The loop never waits for anything that a job can hold up, and always reads the pipes of the call under way.
 V3  The worker is trusted, so a frame out of its order is a fault that ends the runner, as a breach does.
 """
 
@@ -11,11 +11,13 @@ import os
 import signal
 from typing import Any, Callable
 
+import channel
 import frames
 import job
+import messages
 from attempt import Attempt
 from custody import Custody
-from frames import Breach, FrameReader, decode_json
+from frames import Breach, FrameReader, decode_json, json_bytes
 from inputs import parse_piece
 from limits import READ_BYTES
 from loop import Loop, Outbox, Wakeups
@@ -29,10 +31,12 @@ _SIGNALS = {"TERM": signal.SIGTERM, "KILL": signal.SIGKILL}
 _STDIN = 0
 _STREAM_FRAMES = (frames.OUT, frames.ERR)
 
-# The sandbox is made ready; it waits for a RUN; the RUN's files come in; ACK was sent; NAK was; GO came; RESULT was
-# sent.
+# The sandbox is made ready; it waits for a RUN; the RUN's files come in; ACK was sent; NAK was; GO came; the files it
+# left go out; RESULT was sent.
 _RESETTING, _READY, _LOADING, _LOADED = "resetting", "ready", "loading", "loaded"
-_REFUSED, _RUNNING, _DONE = "refused", "running", "done"
+_REFUSED, _RUNNING, _COLLECTING, _DONE = "refused", "running", "collecting", "done"
+# The work directory goes out; comes in; could not be taken in.
+_SAVING, _RESTORING, _SPOILT = "saving", "restoring", "spoilt"
 
 
 class Supervisor:
@@ -42,6 +46,8 @@ class Supervisor:
         self._over = False
         self._state = _RESETTING
         self._attempt: Attempt | None = None
+        # Whether what an earlier call of a session left is there.
+        self._session = False
         self._reader = FrameReader(frames.FROM_WORKER)
         self._outbox = Outbox()
         self._loop = Loop()
@@ -49,6 +55,7 @@ class Supervisor:
         self._loop.watch(_STDIN, self._on_stdin)
         self._loop.watch(self._wakeups.fd, self._on_wakeup)
         self._sandbox = Sandbox(self._loop, setting, sweeper, custody, self)
+        self._features = ["files-out", *(["session"] if self._sandbox.can_hold_sessions else [])]
         self._handlers: dict[int, Callable[[bytes], None]] = {
             frames.RUN: self._on_run,
             frames.FILE_IN: self._on_file,
@@ -56,6 +63,10 @@ class Supervisor:
             frames.SIGNAL: self._on_signal,
             frames.RESET: self._on_reset,
             frames.PING: self._on_ping,
+            frames.KEEP: self._on_keep,
+            frames.SAVE: self._on_save,
+            frames.RESTORE: self._on_restore,
+            frames.CREDIT: self._on_credit,
         }
 
     def serve(self) -> None:
@@ -63,8 +74,9 @@ class Supervisor:
         SweeperLost."""
         try:
             while not self._over:
-                self._loop.turn(self._sandbox.patience())
+                patience = self._sandbox.patience()
                 self._outbox.flush()
+                self._loop.turn(patience)
         finally:
             self._sandbox.end_everything()
 
@@ -75,7 +87,10 @@ class Supervisor:
         if not data:
             self._over = True
         for kind, payload in self._reader.push(data):
-            self._handlers[kind](payload)
+            handler = self._handlers.get(kind)
+            if handler is None:
+                raise Breach(f"a frame 0x{kind:02x} of a feature that this runner did not name")
+            handler(payload)
 
     def _on_run(self, payload: bytes) -> None:
         self._expect(_READY)
@@ -83,10 +98,14 @@ class Supervisor:
         who = identity(value, self._nonce)
         try:
             attempt = self._attempt = Attempt(who, parse(value, self._nonce, TOOLS), payload)
+            if self._session and not attempt.request.session:
+                raise Refusal("bad_run", "a session is here, and this RUN is none of its calls")
         except Refusal as refusal:
             self._refuse(who, refusal)
             return
         self._state = _LOADING
+        if attempt.request.session and attempt.expects_files():
+            self._sandbox.ask(messages.REPLACE, b"")
         if not attempt.expects_files():
             self._acknowledge(attempt)
 
@@ -102,14 +121,15 @@ class Supervisor:
         except Refusal as refusal:
             self._refuse(attempt.identity, refusal)
             return
-        self._sandbox.send(job.FILE, payload)
+        self._sandbox.ask(messages.FILE, payload)
 
     def _on_go(self, payload: bytes) -> None:
         attempt = self._expect(_LOADED)
         decode_json(payload)
         self._state = _RUNNING
+        self._session = self._session or attempt.request.session
         attempt.start()
-        self._sandbox.start(attempt.payload)
+        self._sandbox.start(attempt.payload, attempt.request.session, attempt.request.shell)
         self._outbox.add_json(frames.STARTED, {})
 
     def _on_signal(self, payload: bytes) -> None:
@@ -117,7 +137,8 @@ class Supervisor:
         number = _SIGNALS.get(str(value.get("signal"))) if isinstance(value, dict) else None
         if number is None:
             raise Breach("SIGNAL names no signal")
-        self._sandbox.signal(number)
+        if self._state in (_RUNNING, _COLLECTING):
+            self._sandbox.signal(number)
 
     def _on_reset(self, payload: bytes) -> None:
         decode_json(payload)
@@ -125,11 +146,50 @@ class Supervisor:
             raise Breach("RESET before READY")
         self._state = _RESETTING
         self._attempt = None
+        self._session = False
         self._sandbox.reset()
+
+    def _on_keep(self, payload: bytes) -> None:
+        decode_json(payload)
+        if self._state not in (_DONE, _REFUSED) or self._state == _DONE and not self._session:
+            raise Breach(f"KEEP in state {self._state}, with no session to keep")
+        self._state = _RESETTING
+        self._attempt = None
+        self._sandbox.keep()
+
+    def _on_save(self, payload: bytes) -> None:
+        self._expect(_READY)
+        value = decode_json(payload)
+        most = value.get("maxBytes") if isinstance(value, dict) else None
+        if type(most) is not int or most < 0:
+            raise Breach("SAVE without maxBytes")
+        self._state = _SAVING
+        self._sandbox.ask(messages.PACK, json_bytes(most))
+
+    def _on_restore(self, payload: bytes) -> None:
+        if self._state == _SPOILT:
+            return  # It was on its way when RESTORED said no.
+        if self._state != _RESTORING:
+            self._expect(_READY)
+        if not payload or payload[0] > 1:
+            raise Breach("RESTORE has a bad head")
+        self._state = _RESTORING
+        self._sandbox.ask(messages.UNPACK, payload)
+
+    def _on_credit(self, payload: bytes) -> None:
+        value = decode_json(payload)
+        count = value.get("bytes") if isinstance(value, dict) else None
+        if type(count) is not int or count < 0:
+            raise Breach("CREDIT without bytes")
+        if self._state in (_SAVING, _COLLECTING):
+            self._sandbox.ask(messages.CREDIT, channel.credit(count))
 
     def _on_ping(self, payload: bytes) -> None:
         decode_json(payload)
-        self._outbox.add_json(frames.PONG, {})
+        if self._state == _RESTORING:
+            self._sandbox.ask(messages.MARK, b"")
+        else:
+            self._outbox.add_json(frames.PONG, {})
 
     def _on_wakeup(self) -> None:
         if {signal.SIGTERM, signal.SIGINT} & set(self._wakeups.take()):
@@ -145,20 +205,49 @@ class Supervisor:
             return
         self._greeted = True
         tools = [{"name": name, "version": tool.version} for name, tool in TOOLS.items()]
-        hello = {"v": [VERSION], "nonce": self._nonce, "runner": RUNNER, "tools": tools}
+        hello = {"v": [VERSION], "nonce": self._nonce, "runner": RUNNER, "tools": tools, "features": self._features}
         self._outbox.add_json(frames.HELLO, hello)
 
-    def job_said(self, kind: int, payload: bytes) -> None:
+    def tool_answered(self, payload: bytes) -> None:
+        if self._attempt is not None and self._state == _RUNNING:
+            self._attempt.take_answer(payload)
+
+    def helper_said(self, kind: int, payload: bytes) -> None:
         attempt = self._attempt
-        if attempt is None:
+        if kind == messages.MARKED:
+            self._outbox.add_json(frames.PONG, {})
+        elif kind == messages.PACKED and self._state == _SAVING:
+            self._outbox.add(frames.SAVED, payload)
+            self._state = _READY if payload[0] & 1 else _SAVING
+        elif kind == messages.UNPACKED and self._state == _RESTORING:
+            self._restored(payload)
+        elif attempt is None:
             return
-        if kind == job.ANSWER and self._state == _RUNNING:
-            attempt.take_answer(payload)
-        elif kind == job.TAKEN and self._state == _LOADING:
+        elif kind == messages.TAKEN and self._state == _LOADING:
             if attempt.file_taken():
                 self._acknowledge(attempt)
-        elif kind == job.REFUSED and self._state == _LOADING:
+        elif kind == messages.REFUSED and self._state == _LOADING:
             self._refuse(attempt.identity, Refusal(*decode_json(payload)))
+        elif kind == messages.COLLECTED and self._state == _COLLECTING:
+            attempt.file_sent(payload)
+            self._outbox.add(frames.FILE_OUT, payload)
+        elif kind == messages.COLLECTION and self._state == _COLLECTING:
+            attempt.files_sent(decode_json(payload))
+            self._conclude(attempt)
+
+    def helper_gone(self) -> None:
+        attempt = self._attempt
+        if self._state == _SAVING:
+            self._state = _READY
+            why = {"code": "failed", "message": "what the session left running ended the saving"}
+            self._outbox.add(frames.SAVED, bytes([3]) + json_bytes(why))
+        elif self._state == _LOADING and attempt is not None:
+            self._refuse(attempt.identity, Refusal("lost", "what the session left running ended the taking in of files"))
+        elif self._state == _COLLECTING and attempt is not None:
+            amid = attempt.files_lost()
+            if amid is not None:
+                self._outbox.add(frames.FILE_OUT, amid)
+            self._conclude(attempt)
 
     def job_wrote(self, stream: int, data: bytes) -> None:
         if self._attempt is not None and self._state == _RUNNING:
@@ -167,7 +256,7 @@ class Supervisor:
                 self._outbox.add(_STREAM_FRAMES[stream], kept)
 
     def job_used(self, cpu_s: float, max_rss_kib: int) -> None:
-        if self._attempt is not None:
+        if self._attempt is not None and self._state == _RUNNING:
             self._attempt.add_usage(cpu_s, max_rss_kib)
 
     def tool_ended(self, status: int) -> None:
@@ -175,9 +264,13 @@ class Supervisor:
             self._attempt.tool_ended(status)
 
     def job_over(self) -> None:
-        assert self._attempt is not None
-        self._state = _DONE
-        self._outbox.add_json(frames.RESULT, self._attempt.result())
+        attempt = self._attempt
+        assert attempt is not None
+        if attempt.request.collect is None:
+            self._conclude(attempt)
+            return
+        self._state = _COLLECTING
+        self._sandbox.ask(messages.COLLECT, json_bytes(attempt.request.collect))
 
     # From one state to the next
 
@@ -192,4 +285,15 @@ class Supervisor:
 
     def _refuse(self, who: dict[str, Any], refusal: Refusal) -> None:
         self._state = _REFUSED
+        self._sandbox.spoil()
         self._outbox.add_json(frames.NAK, {**who, "code": refusal.code, "message": refusal.message})
+
+    def _conclude(self, attempt: Attempt) -> None:
+        self._state = _DONE
+        self._outbox.add_json(frames.RESULT, attempt.result(self._sandbox.shells))
+
+    def _restored(self, payload: bytes) -> None:
+        restored = decode_json(payload)
+        self._state = _READY if restored["ok"] else _SPOILT
+        self._session = True
+        self._outbox.add_json(frames.RESTORED, restored)

@@ -17,6 +17,8 @@ from typing import Any, NamedTuple
 RUNNER = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "runner")
 RUN, FILE_IN, GO, SIGNAL, RESET, PING = 0x01, 0x02, 0x03, 0x04, 0x05, 0x06
 HELLO, ACK, NAK, STARTED, OUT, ERR, RESULT, READY, PONG = 0x81, 0x82, 0x83, 0x84, 0x85, 0x86, 0x87, 0x88, 0x89
+KEEP, SAVE, RESTORE, CREDIT = 0x07, 0x08, 0x09, 0x0D
+FILE_OUT, SAVED, RESTORED = 0x8A, 0x8B, 0x8C
 HEADER = struct.Struct(">IB")
 LIMITS = {"timeoutMs": 60_000, "outputBytes": 4 * 1024 * 1024, "resultBytes": 256 * 1024}
 IS_ROOT = os.getuid() == 0
@@ -45,6 +47,8 @@ class Report(NamedTuple):
     out: bytes
     err: bytes
     order: list[int]
+    # The files that were collected; None where one was taken back.
+    files: dict[bytes, bytes | None] = {}
 
 
 class Runner:
@@ -145,16 +149,24 @@ class Runner:
         self.send_json(GO, {})
         self.expect(STARTED)
 
-    def finish(self) -> Report:
-        """What comes up to RESULT."""
+    def finish(self, credit: bool = True) -> Report:
+        """What comes up to RESULT; with `credit`, files are answered for as they come."""
         streams = {OUT: bytearray(), ERR: bytearray()}
         order: list[int] = []
+        files: dict[bytes, bytes | None] = {}
         while True:
             kind, payload = self.receive()
             order.append(kind)
             if kind == RESULT:
-                return Report(json.loads(payload), bytes(streams[OUT]), bytes(streams[ERR]), order)
-            streams[kind] += payload
+                return Report(json.loads(payload), bytes(streams[OUT]), bytes(streams[ERR]), order, files)
+            if kind == FILE_OUT:
+                flags, length = struct.unpack_from(">BH", payload)
+                path, data = payload[3 : 3 + length], payload[3 + length :]
+                files[path] = None if flags & 2 else (files.get(path) or b"") + data
+                if credit:
+                    self.send_json(CREDIT, {"bytes": len(payload)})
+            else:
+                streams[kind] += payload
 
     def run(
         self, tool: str, arguments: dict[str, Any], files: dict[str, bytes] | None = None, **changes: Any
@@ -171,6 +183,41 @@ class Runner:
     def reset(self) -> None:
         self.send_json(RESET, {})
         self.expect(READY)
+
+    def keep(self) -> None:
+        self.send_json(KEEP, {})
+        self.expect(READY)
+
+    def call(self, tool: str, arguments: dict[str, Any], /, **changes: Any) -> Report:
+        """One call of a session, kept for the next."""
+        report = self.run(tool, arguments, session=True, **changes)
+        self.keep()
+        return report
+
+    def shell(self, code: str, number: int = 0, **arguments: Any) -> Report:
+        """One call in a shell of the session, kept for the next."""
+        asked = {"runtime": "terminal", "code": code, "shell": number, **arguments}
+        return self.call("code_execution", asked)
+
+    def save(self, bytes_max: int = 64 * 1024 * 1024, credit: bool = True) -> tuple[bytes, dict[str, Any] | None]:
+        """The saved work directory, and why it is none."""
+        self.send_json(SAVE, {"maxBytes": bytes_max})
+        tar = bytearray()
+        while True:
+            payload = self.expect(SAVED)
+            if payload[0] & 2:
+                return b"", json.loads(payload[1:])
+            tar += payload[1:]
+            if payload[0] & 1:
+                return bytes(tar), None
+            if credit:
+                self.send_json(CREDIT, {"bytes": len(payload)})
+
+    def restore(self, tar: bytes, piece: int = 256 * 1024) -> dict[str, Any]:
+        for start in range(0, len(tar), piece):
+            self.send(RESTORE, b"\0" + tar[start : start + piece])
+        self.send(RESTORE, b"\1")
+        return self.expect_json(RESTORED)
 
     def signal(self, name: str) -> None:
         self.send_json(SIGNAL, {"signal": name})

@@ -15,9 +15,8 @@ from limits import INLINE_CODE_BYTES_MAX
 from report import TOOL_ERROR, Answer, killed_by
 from tools import interpreter
 from tools.contract import Call, ToolError, text, texts
+from tools.programs import memory_file, spawn
 
-# Python ignores these; a program that inherits that would miss its broken pipes.
-_DEFAULT_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGPIPE, signal.SIGXFSZ)
 # What `node -e` does itself, for code too long to be an argument.
 _NODE_FROM_FILE = (
     "const vm=require('vm');vm.runInThisContext(require('fs').readFileSync(3,'utf8'),"
@@ -28,6 +27,8 @@ _NODE_FROM_FILE = (
 def call(asked: Call) -> Answer:
     arguments = asked.arguments
     runtime, code, args = text(arguments, "runtime"), text(arguments, "code"), texts(arguments, "args")
+    if "shell" in arguments:
+        raise ToolError("'shell' is a number from 0 to 9, for runtime terminal, in a job of a session.")
     _refuse_nul([*args] if runtime == "python" else [code, *args])
     _take_stdin(text(arguments, "stdin", ""))
     # While the code runs TERM is the code's to answer (X2). A handler, not SIG_IGN: a program would inherit that.
@@ -36,9 +37,9 @@ def call(asked: Call) -> Answer:
     if runtime == "python":
         pid = interpreter.fork(code, args)
     elif runtime == "terminal":
-        pid = _spawn(*_bash(code, args))
+        pid = _run(*_bash(code, args))
     elif runtime == "nodejs":
-        pid = _spawn(*_node(code, args))
+        pid = _run(*_node(code, args))
     else:
         raise ToolError("'runtime' must be terminal, python or nodejs.")
     signal.pthread_sigmask(signal.SIG_SETMASK, mask)
@@ -64,18 +65,9 @@ def _take_stdin(given: str) -> None:
     """Makes `given` descriptor 0. It is a file in memory: a pipe would need this process to feed it."""
     if not given:
         return
-    fd = _memory_file("stdin", given)
+    fd = memory_file("stdin", given)
     os.dup2(fd, 0)
     os.close(fd)
-
-
-def _memory_file(name: str, content: str) -> int:
-    fd = os.memfd_create(name)
-    rest = memoryview(content.encode("utf-8", "surrogatepass"))
-    while rest:
-        rest = rest[os.write(fd, rest) :]
-    os.lseek(fd, 0, os.SEEK_SET)
-    return fd
 
 
 Command = tuple[list[str], int]
@@ -84,32 +76,19 @@ Command = tuple[list[str], int]
 def _bash(code: str, args: list[str]) -> Command:
     if _fits(code):
         return ["bash", "-c", code, "bash", *args], -1
-    return ["bash", "/proc/self/fd/3", *args], _memory_file("code", code)
+    return ["bash", "/proc/self/fd/3", *args], memory_file("code", code)
 
 
 def _node(code: str, args: list[str]) -> Command:
     if _fits(code):
         return ["node", "-e", code, "--", *args], -1
-    return ["node", "-e", _NODE_FROM_FILE, "--", *args], _memory_file("code", code)
+    return ["node", "-e", _NODE_FROM_FILE, "--", *args], memory_file("code", code)
 
 
 def _fits(code: str) -> bool:
     return len(code.encode("utf-8", "surrogatepass")) <= INLINE_CODE_BYTES_MAX
 
 
-def _spawn(argv: list[str], code_fd: int) -> int:
+def _run(argv: list[str], code_fd: int) -> int:
     """Starts a program; `code_fd`, when there is one, is its descriptor 3."""
-    actions = [(os.POSIX_SPAWN_DUP2, code_fd, 3)] if code_fd >= 0 else []
-    try:
-        return os.posix_spawnp(
-            argv[0],
-            [word.encode("utf-8", "surrogatepass") for word in argv],
-            os.environ,
-            file_actions=actions,
-            setsigdef=_DEFAULT_SIGNALS,
-            setsigmask=(),
-        )
-    except FileNotFoundError:
-        raise ToolError(f"{argv[0]} is not installed where this tool runs; choose another runtime.") from None
-    except OSError as error:
-        raise ToolError(f"{argv[0]} could not be started: {error.strerror}. Are the arguments too long?") from None
+    return spawn(argv, {3: code_fd} if code_fd >= 0 else {})
