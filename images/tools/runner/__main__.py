@@ -21,6 +21,7 @@ import gc  # noqa: E402
 import sealing  # noqa: E402
 import sweeper  # noqa: E402
 from account import Account  # noqa: E402
+from canary import Canary, NotClean  # noqa: E402
 from custody import Custody  # noqa: E402
 from frames import Breach  # noqa: E402
 from job import Setting  # noqa: E402
@@ -45,7 +46,7 @@ def main() -> int:
     except Breach as error:
         print(f"runner: breach: {error}", file=sys.stderr)
         return 3
-    except (RunnerFailed, sweeper.SweeperLost, OSError) as error:
+    except (RunnerFailed, NotClean, sweeper.SweeperLost, OSError) as error:
         print(f"runner: {type(error).__name__}: {error}", file=sys.stderr)
         return 1
     return 0
@@ -59,11 +60,12 @@ def _supervisor(options: Options) -> Supervisor:
     watch = sweeper.start(account, [options.work, options.tmp], _SHARED_FOLDERS)
     # After the sweeper left the family: from here on every descendant is a job's.
     custody = Custody(account, watch, sealing.adopt_orphans())
+    canary = Canary(account, [options.work, options.tmp], _SHARED_FOLDERS)
     # What is loaded by now is shared with every fork; the collector must not touch, and so copy, it.
     gc.collect()
     gc.freeze()
     setting = Setting(account, options.work, dict(os.environ))
-    return Supervisor(setting, watch, custody)
+    return Supervisor(setting, watch, custody, canary)
 
 
 if __name__ == "__main__":

@@ -78,6 +78,10 @@ class Attempt:
         self._wall_s = time.monotonic() - self._started_at
         self._status = status
 
+    @property
+    def cpu_s(self) -> float:
+        return self._cpu_s
+
     def add_usage(self, cpu_s: float, max_rss_kib: int) -> None:
         """Of one process that is gone, with the children it waited for."""
         self._cpu_s += max(0.0, cpu_s)

@@ -47,7 +47,7 @@ def open_directory(path: str | bytes) -> int:
 
 
 def open_below(top: int, path: bytes) -> int:
-    """Opens `path` below the directory `top` for reading (Q1). Raises OSError; ELOOP when it leads through a symlink."""
+    """Opens `path` below the directory `top` for reading (Q1). Raises OSError, ELOOP where a symlink is in the way."""
     how = _How(_FLAGS, 0, _RESOLVE)
     fd = int(_libc.syscall(_OPENAT2, top, path, ctypes.byref(how), ctypes.sizeof(how)))
     if fd >= 0:

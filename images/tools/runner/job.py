@@ -15,6 +15,7 @@ import signal
 import time
 from typing import Any, Callable, NamedTuple, NoReturn
 
+import canary
 import sealing
 from account import Account
 from channel import Channel, Flow
@@ -74,7 +75,8 @@ def main(streams: Streams, setting: Setting, supervisor: int) -> NoReturn:
     _seal(setting, supervisor)
     _keep_only(streams)
     channel = Channel(_SOCKET)
-    channel.send(SEALED, json_bytes(time.process_time()))
+    amiss = canary.what_is_amiss(setting.account, setting.env, setting.work, _SOCKET + 1)
+    channel.send(SEALED, json_bytes([time.process_time(), amiss]))
     Waiting(channel, setting).serve()
 
 

@@ -140,9 +140,12 @@ class JobProcess:
                 sink(stream, data)
                 left -= len(data)
 
+    def descriptors(self) -> tuple[int, ...]:
+        return (self.socket, *self.pipes)
+
     def close(self) -> None:
         """Lets go of it: a process forked ahead that has no call then ends by itself."""
-        for fd in (self.socket, *self.pipes):
+        for fd in self.descriptors():
             self._loop.unwatch(fd)
             os.close(fd)
 

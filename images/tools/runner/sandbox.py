@@ -5,7 +5,8 @@ B1  A call is over when its own process and every other process of it are gone a
 B2  A process is forked ahead only after the last job's processes are gone, and counts as ready only when it is sealed
     and the last job's files are wiped. Only within a session is it forked beside what the session has running, which
     may end it: then it is replaced, a bounded number of times.
-B3  Any doubt about either raises RunnerFailed, which ends the runner and the container with it.
+B3  After a reset the canary looks. What it finds, and any doubt about the above, raises RunnerFailed, which ends the
+    runner and the container with it.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Protocol
 
 import job
 import messages
+from canary import Canary, NotClean
 from custody import Custody
 from frames import Breach, decode_json
 from job_process import JobProcess
@@ -56,10 +58,17 @@ class Listener(Protocol):
     def job_over(self) -> None: ...
 class Sandbox:
     def __init__(
-        self, loop: Loop, setting: job.Setting, sweeper: Sweeper, custody: Custody, listener: Listener
+        self,
+        loop: Loop,
+        setting: job.Setting,
+        sweeper: Sweeper,
+        custody: Custody,
+        canary: Canary,
+        listener: Listener,
     ) -> None:
         self._loop = loop
         self._setting = setting
+        self._canary = canary
         self._sweeper = sweeper
         self._custody = custody
         self._listener = listener
@@ -80,6 +89,7 @@ class Sandbox:
         self._let_go: set[int] = set()
         loop.watch(sweeper.fd, self._on_sweeper)
         self._ahead: JobProcess | None = self._fork_ahead()
+        canary.begin(self._ahead.pid, self._ahead.descriptors())
 
     @property
     def can_hold_sessions(self) -> bool:
@@ -340,7 +350,9 @@ class Sandbox:
         if process.sealed:
             return
         process.sealed = True
-        process.cpu_s_before = decode_json(payload)
+        process.cpu_s_before, amiss = decode_json(payload)
+        if amiss is not None:
+            raise RunnerFailed(f"the process forked ahead is not as it ought to be: {amiss}")
         if process is not self._ahead:
             return
         if self._state == _KEEPING:
@@ -362,6 +374,11 @@ class Sandbox:
         self._ready_when_reset()
 
     def _ready_when_reset(self) -> None:
-        if self._wiped and self._ahead is not None and self._ahead.sealed:
-            self._become(_READY)
-            self._listener.sandbox_ready()
+        if not self._wiped or self._ahead is None or not self._ahead.sealed:
+            return
+        try:
+            self._canary.look(self._ahead.pid, self._ahead.descriptors())
+        except NotClean as found:
+            raise RunnerFailed(f"not clean: {found}") from None
+        self._become(_READY)
+        self._listener.sandbox_ready()

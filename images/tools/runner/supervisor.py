@@ -16,11 +16,13 @@ import frames
 import job
 import messages
 from attempt import Attempt
+from canary import Canary
 from custody import Custody
 from frames import Breach, FrameReader, decode_json, json_bytes
 from inputs import parse_piece
 from limits import READ_BYTES
 from loop import Loop, Outbox, Wakeups
+from meter import Meter
 from request import VERSION, Refusal, identity, parse
 from sandbox import Sandbox
 from sweeper import Sweeper
@@ -40,7 +42,7 @@ _SAVING, _RESTORING, _SPOILT = "saving", "restoring", "spoilt"
 
 
 class Supervisor:
-    def __init__(self, setting: job.Setting, sweeper: Sweeper, custody: Custody) -> None:
+    def __init__(self, setting: job.Setting, sweeper: Sweeper, custody: Custody, canary: Canary) -> None:
         self._nonce = os.urandom(16).hex()
         self._greeted = False
         self._over = False
@@ -50,11 +52,12 @@ class Supervisor:
         self._session = False
         self._reader = FrameReader(frames.FROM_WORKER)
         self._outbox = Outbox()
+        self._meter = Meter(setting.account.container)
         self._loop = Loop()
         self._wakeups = Wakeups(job.SUPERVISED_SIGNALS)
         self._loop.watch(_STDIN, self._on_stdin)
         self._loop.watch(self._wakeups.fd, self._on_wakeup)
-        self._sandbox = Sandbox(self._loop, setting, sweeper, custody, self)
+        self._sandbox = Sandbox(self._loop, setting, sweeper, custody, canary, self)
         self._features = ["files-out", *(["session"] if self._sandbox.can_hold_sessions else [])]
         self._handlers: dict[int, Callable[[bytes], None]] = {
             frames.RUN: self._on_run,
@@ -129,8 +132,11 @@ class Supervisor:
         self._state = _RUNNING
         self._session = self._session or attempt.request.session
         attempt.start()
-        self._sandbox.start(attempt.payload, attempt.request.session, attempt.request.shell)
+        self._meter.begin()
+        # Said first: the process that is woken to call the tool may take this one's processor.
         self._outbox.add_json(frames.STARTED, {})
+        self._outbox.flush()
+        self._sandbox.start(attempt.payload, attempt.request.session, attempt.request.shell)
 
     def _on_signal(self, payload: bytes) -> None:
         value = decode_json(payload)
@@ -242,7 +248,9 @@ class Supervisor:
             why = {"code": "failed", "message": "what the session left running ended the saving"}
             self._outbox.add(frames.SAVED, bytes([3]) + json_bytes(why))
         elif self._state == _LOADING and attempt is not None:
-            self._refuse(attempt.identity, Refusal("lost", "what the session left running ended the taking in of files"))
+            self._refuse(
+                attempt.identity, Refusal("lost", "what the session left running ended the taking in of files")
+            )
         elif self._state == _COLLECTING and attempt is not None:
             amid = attempt.files_lost()
             if amid is not None:
@@ -266,6 +274,7 @@ class Supervisor:
     def job_over(self) -> None:
         attempt = self._attempt
         assert attempt is not None
+        attempt.add_usage(self._meter.unseen_s(attempt.cpu_s), 0)
         if attempt.request.collect is None:
             self._conclude(attempt)
             return

@@ -35,6 +35,7 @@ class Sweeper:
 
     def __init__(self, fd: int) -> None:
         self.fd = fd
+        self._take_answer()
 
     def signal_all(self, number: int) -> None:
         """Signals every process of the job's user; returns when that is done, so that it never hits a later job."""
@@ -77,9 +78,7 @@ def start(account: Account, folders: list[str], shared_folders: list[str]) -> Sw
         os._exit(0)
     os.close(there)
     os.waitpid(between, 0)
-    sweeper = Sweeper(here)
-    sweeper._take_answer()
-    return sweeper
+    return Sweeper(here)
 
 
 def _main(fd: int, account: Account, folders: list[str], shared_folders: list[str]) -> None:

@@ -12,22 +12,26 @@ _libc = ctypes.CDLL(None, use_errno=True)
 _IPC_RMID = 0
 
 
+KINDS = ("shm", "msg", "sem")
+
+
 def remove_all(uid: int) -> None:
-    for identifier in _owned("shm", uid):
+    for identifier in owned("shm", uid):
         _libc.shmctl(identifier, _IPC_RMID, None)
-    for identifier in _owned("msg", uid):
+    for identifier in owned("msg", uid):
         _libc.msgctl(identifier, _IPC_RMID, None)
-    for identifier in _owned("sem", uid):
+    for identifier in owned("sem", uid):
         _libc.semctl(identifier, 0, _IPC_RMID)
 
 
-def _owned(kind: str, uid: int) -> Iterator[int]:
+def owned(kind: str, uid: int) -> Iterator[int]:
+    """The ids of what `uid` owns, or made and gave away: that would be the next job's to use as well."""
     try:
         with open(f"/proc/sysvipc/{kind}") as file:
-            owner_at = file.readline().split().index("uid")
+            columns = file.readline().split()
             rows = [line.split() for line in file]
-    except (OSError, ValueError):
+    except OSError:
         return  # A kernel without System V IPC has none to remove.
     for row in rows:
-        if int(row[owner_at]) == uid:
+        if str(uid) in (row[columns.index("uid")], row[columns.index("cuid")]):
             yield int(row[1])  # After the key; its name differs from kind to kind.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import select
@@ -22,8 +23,8 @@ FILE_OUT, SAVED, RESTORED = 0x8A, 0x8B, 0x8C
 HEADER = struct.Struct(">IB")
 LIMITS = {"timeoutMs": 60_000, "outputBytes": 4 * 1024 * 1024, "resultBytes": 256 * 1024}
 IS_ROOT = os.getuid() == 0
-# Where the tests run as root, jobs get an account that runs nothing else, not even other runs of these tests.
-ACCOUNT = 1_000_000 + os.getpid()
+# Where the tests run as root, every runner gets an account that runs nothing else, not even other runs of these tests.
+_ACCOUNTS = itertools.cycle(range(1_000_000 + 16 * os.getpid(), 1_000_000 + 16 * os.getpid() + 16))
 PATIENCE_S = 20.0
 
 
@@ -58,13 +59,14 @@ class Runner:
         self.root = tempfile.mkdtemp(prefix="zf-runner-test-")
         os.chmod(self.root, 0o755)
         self.work, self.tmp = os.path.join(self.root, "work"), os.path.join(self.root, "tmp")
+        self.account = next(_ACCOUNTS) if dedicated else os.getuid()
         options = ["--mode", "process", "--work", self.work, "--tmp", self.tmp]
         for folder in (self.work, self.tmp):
             os.mkdir(folder, 0o700)
             if dedicated:
-                os.chown(folder, ACCOUNT, ACCOUNT)
+                os.chown(folder, self.account, self.account)
         if dedicated:
-            options += ["--uid", str(ACCOUNT), "--gid", str(ACCOUNT)]
+            options += ["--uid", str(self.account), "--gid", str(self.account)]
         self.process = subprocess.Popen(
             command or [PYTHON, "-I", "-S", "-u", RUNNER, *options],
             stdin=subprocess.PIPE,

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import os
-import struct
 import sys
 import tempfile
 import threading
-import time
 import unittest
 from typing import Any
 from unittest import mock
 
-from case import RunnerCase
+from case import END_OTHERS, RunnerCase
 from client import (
-    ACK,
     CREDIT,
     FILE_OUT,
-    GO,
     IS_ROOT,
     LIMITS,
     NAK,
@@ -28,12 +24,10 @@ from client import (
     RESULT,
     RUN,
     RUNNER,
-    STARTED,
     Report,
 )
 
 sys.path.insert(0, RUNNER)
-import collecting  # noqa: E402
 from collecting import Collector, Wanted, head_of  # noqa: E402
 
 
@@ -139,12 +133,29 @@ os.mkdir("shut"); open("shut/in", "w").write("i"); os.chmod("shut", 0)
     def test_paths_that_lead_elsewhere_are_refused(self) -> None:
         runner = self.runner
         limits = {**LIMITS, "filesBytes": 1, "filesCount": 1}
-        for path in ("", "/", "/etc", "..", "a/../b", "./a", "a//b", "a\0b", "x" * 256, "/".join(["x" * 200] * 6), "\ud800", 5):
+        for path in (
+            "",
+            "/",
+            "/etc",
+            "..",
+            "a/../b",
+            "./a",
+            "a//b",
+            "a\0b",
+            "x" * 256,
+            "/".join(["x" * 200] * 6),
+            "\ud800",
+            5,
+        ):
             with self.subTest(path):
                 runner.send_json(RUN, runner.request("echo", {"text": "x"}, collect=[path], limits=limits))
                 self.assertEqual(runner.expect_json(NAK)["code"], "bad_path")
                 runner.reset()
-        for change in ({"collect": ["x"] * 65, "limits": limits}, {"collect": "x", "limits": limits}, {"collect": ["x"]}):
+        for change in (
+            {"collect": ["x"] * 65, "limits": limits},
+            {"collect": "x", "limits": limits},
+            {"collect": ["x"]},
+        ):
             with self.subTest(change):
                 runner.send_json(RUN, runner.request("echo", {"text": "x"}, **change))
                 self.assertEqual(runner.expect_json(NAK)["code"], "bad_run")
@@ -202,13 +213,17 @@ os.mkdir("shut"); open("shut/in", "w").write("i"); os.chmod("shut", 0)
     def test_in_a_session_they_come_from_beside_what_runs(self) -> None:
         runner = self.runner
         limits = {**LIMITS, "filesBytes": 1_000_000, "filesCount": 10}
-        runner.shell("x=5; (while :; do echo more >> grows; ln -sf /etc/passwd swap; rm swap; echo > swap; done) & true")
+        runner.shell(
+            "x=5; (while :; do echo more >> grows; ln -sf /etc/passwd swap; rm swap; echo > swap; done) & true"
+        )
         for number in range(20):
             arguments = {"runtime": "terminal", "code": f"echo {number} > f; echo $x", "shell": 0}
             report = runner.run("code_execution", arguments, session=True, collect=["."], limits=limits)
             self.assertEqual((report.out, report.files[b"f"]), (b"5\n", f"{number}\n".encode()))
             self.assertNotIn(b"root", report.files.get(b"swap") or b"")
-            self.assertEqual(len(report.files) - list(report.files.values()).count(None), report.result["files"]["count"])
+            self.assertEqual(
+                len(report.files) - list(report.files.values()).count(None), report.result["files"]["count"]
+            )
             runner.keep()
 
     def test_a_collector_that_is_ended_ends_the_collecting_only(self) -> None:
@@ -216,9 +231,8 @@ os.mkdir("shut"); open("shut/in", "w").write("i"); os.chmod("shut", 0)
             self.skipTest("only with an account of its own")
         runner = self.runner
         limits = {**LIMITS, "filesBytes": 10_000_000, "filesCount": 10}
-        code = "(sleep 0.5; kill -9 $(ps -o pid= -u $(id -u) | grep -vw -e $$ -e $PPID -e $BASHPID)) 2>/dev/null &\n"
-        runner.shell("x=1")
-        arguments = {"runtime": "terminal", "code": f"{code} head -c 3000000 /dev/zero > big", "shell": 0}
+        code = f"x=1; (sleep 0.5; {END_OTHERS}) & head -c 3000000 /dev/zero > big"
+        arguments = {"runtime": "terminal", "code": code, "shell": 0}
         runner.start("code_execution", arguments, session=True, collect=["big"], limits=limits)
         report = runner.finish(credit=False)
         self.assertEqual((report.files, report.result["files"]["truncated"]), ({b"big": None}, True))

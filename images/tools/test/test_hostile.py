@@ -7,7 +7,7 @@ import struct
 import time
 
 from case import RunnerCase
-from client import ACCOUNT, ERR, IS_ROOT, PATIENCE_S, PING, PONG, PYTHON, RESULT, Runner
+from client import ERR, IS_ROOT, PATIENCE_S, PING, PONG, PYTHON, RESULT, Runner
 
 FORGED = struct.pack(">IB", 2, RESULT) + b"{}"
 
@@ -155,7 +155,7 @@ time.sleep(0.1)
             self.assertEqual(int(lines[name], 16), 0)
         if IS_ROOT:
             self.assertEqual(int(lines["CapBnd"], 16), 0)
-            self.assertEqual((lines["Uid"].split(), lines["Groups"].strip()), ([str(ACCOUNT)] * 4, ""))
+            self.assertEqual((lines["Uid"].split(), lines["Groups"].strip()), ([str(self.runner.account)] * 4, ""))
         self.assertEqual(report.out.decode().splitlines()[-2:], ["0077", "0"])
 
     def test_as_root_without_an_account_jobs_still_run(self) -> None:

@@ -7,7 +7,7 @@ import sys
 import unittest
 
 from case import RunnerCase
-from client import ACCOUNT, ACK, GO, IS_ROOT, NAK, PATIENCE_S, RUN, RUNNER, STARTED
+from client import ACK, GO, IS_ROOT, NAK, PATIENCE_S, RUN, RUNNER, STARTED
 
 sys.path.insert(0, RUNNER)
 from inputs import components  # noqa: E402
@@ -71,7 +71,7 @@ class Inputs(RunnerCase):
         runner.send_json(GO, {})
         runner.expect(STARTED)
         report = runner.finish()
-        owner = ACCOUNT if IS_ROOT else os.getuid()
+        owner = self.runner.account if IS_ROOT else os.getuid()
         self.assertEqual(report.out.decode().splitlines()[1:], [str(owner)] * 3)
         self.assertTrue(report.result["ok"], report.err)
 

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import os
-import signal
 import time
-import unittest
 import uuid
 
-from case import RunnerCase
+from case import END_OTHERS, RunnerCase
 from client import (
-    ACK,
-    GO,
     IS_ROOT,
     KEEP,
     NAK,
@@ -19,10 +15,7 @@ from client import (
     PATIENCE_S,
     PING,
     PONG,
-    READY,
-    RESULT,
     RUN,
-    STARTED,
     Report,
     processes_marked,
 )
@@ -54,7 +47,9 @@ class Session(SessionCase):
         runner.call("code_execution", {"runtime": "terminal", "code": "echo one > a; echo two > $TMPDIR/b; mkdir d"})
         runner.call("text_editor", {"action": "write", "path": "d/c", "content": "three\n"})
         code = "import os; print(open('a').read(), open(os.environ['TMPDIR'] + '/b').read(), open('d/c').read())"
-        self.assertEqual(runner.call("code_execution", {"runtime": "python", "code": code}).out, b"one\n two\n three\n\n")
+        self.assertEqual(
+            runner.call("code_execution", {"runtime": "python", "code": code}).out, b"one\n two\n three\n\n"
+        )
         self.assertEqual(runner.shell("cat a d/c").out, b"one\nthree\n")
         runner.reset()
         self.assertEqual(runner.bash("ls -A . $TMPDIR | grep -v :").out.strip(), b"")
@@ -151,9 +146,7 @@ if os.fork() == 0:
         if not IS_ROOT:
             self.skipTest("only with an account of its own")
         runner = self.runner
-        # All but itself, the shell and its keeper: again and again, the process forked ahead.
-        killer = "me=$BASHPID; while :; do kill -9 $(ps -o pid= -u $(id -u) | grep -vw -e $$ -e $PPID -e $me); done 2>&-"
-        runner.shell(f"({killer}) & true")
+        runner.shell(f"(while :; do {END_OTHERS} done) & true")
         self.assertEqual(runner.process.wait(PATIENCE_S), 1)
         self.assertIn(b"ends whatever is forked ahead", runner.process.stderr.read())
 
@@ -161,8 +154,7 @@ if os.fork() == 0:
         if not IS_ROOT:
             self.skipTest("only with an account of its own")
         runner = self.runner
-        # All but the shell and its keeper: the process forked ahead.
-        runner.shell("echo 'x' > f; kill -9 $(ps -o pid= -u $(id -u) | grep -vw -e $$ -e $PPID) 2>/dev/null; true")
+        runner.shell(f"echo x > f; {END_OTHERS}")
         report = runner.call("code_execution", {"runtime": "terminal", "code": "cat f"})
         self.assertEqual(report.out, b"x\n")
         self.assertEqual(runner.shell("true").result["session"], {"shells": 1})
@@ -189,7 +181,7 @@ class Shells(SessionCase):
 
     def test_code_arguments_stdin_streams_and_exit_code(self) -> None:
         runner = self.runner
-        code = "echo \"$0|$1|$2|$#\"; cat; echo err >&2; (exit 3)"
+        code = 'echo "$0|$1|$2|$#"; cat; echo err >&2; (exit 3)'
         report = runner.shell(code, args=["a 'b' \"c\" $x `y` \\", "l1\nl2"], stdin="in\n")
         self.assertEqual(report.out, b"bash|a 'b' \"c\" $x `y` \\|l1\nl2|2\nin\n")
         self.assertEqual((report.err, report.result["exitCode"], report.result["ok"]), (b"err\n", 3, False))
@@ -280,7 +272,9 @@ class Shells(SessionCase):
         # What floods is cut off like everything else, and the call ends although it goes on.
         self.start_shell("echo x >&2", limits={"timeoutMs": 1, "outputBytes": 1_000, "resultBytes": 1_000})
         report = runner.finish()
-        self.assertEqual((len(report.out) + len(report.err), report.result["output"]), (1_000, {"bytes": 1_000, "truncated": True}))
+        self.assertEqual(
+            (len(report.out) + len(report.err), report.result["output"]), (1_000, {"bytes": 1_000, "truncated": True})
+        )
 
     def test_the_environment_of_a_call_reaches_its_shell(self) -> None:
         arguments = {"runtime": "terminal", "code": "echo $A $B; bash -c 'echo $A'", "shell": 0}
@@ -300,7 +294,9 @@ class Shells(SessionCase):
             with self.subTest(arguments):
                 self.assert_said_no(runner.call("code_execution", arguments), "'shell' is a number from 0 to 9")
         runner.reset()
-        self.assert_said_no(runner.run("code_execution", {"runtime": "terminal", "code": "true", "shell": 0}), "'shell'")
+        self.assert_said_no(
+            runner.run("code_execution", {"runtime": "terminal", "code": "true", "shell": 0}), "'shell'"
+        )
 
     def test_bad_arguments_are_refused_and_the_shell_lives_on(self) -> None:
         runner = self.runner
@@ -343,7 +339,7 @@ class Interrupted(SessionCase):
             "yes > /dev/null",
             "(sleep 100)",
             "sleep 100 | cat",
-            f"python3 -c 'import time; time.sleep(100)'",
+            "python3 -c 'import time; time.sleep(100)'",
         ):
             with self.subTest(code):
                 self.start_shell(f"echo up; {code}")
@@ -359,7 +355,9 @@ class Interrupted(SessionCase):
                 self.assertEqual((runner.shell("echo $x").out, self.marked()), (b"5\n", 1))
 
     def test_code_may_answer_term(self) -> None:
-        self.start_shell("trap 'echo bye; trap - TERM; stop=1' TERM; echo up; until [ $stop ]; do sleep 0.02; done; (exit 9)")
+        self.start_shell(
+            "trap 'echo bye; trap - TERM; stop=1' TERM; echo up; until [ $stop ]; do sleep 0.02; done; (exit 9)"
+        )
         self.runner.expect(OUT)
         self.runner.signal("TERM")
         report = self.runner.finish()
@@ -373,7 +371,7 @@ class Interrupted(SessionCase):
     def test_kill_ends_the_call_and_every_shell(self) -> None:
         runner = self.runner
         runner.shell(f"echo kept > f; {self.sleeper} & true", 1)
-        self.start_shell("trap '' TERM INT; echo up; (trap '' TERM INT; sleep 100)")
+        self.start_shell("trap '' TERM INT; (trap '' TERM INT; echo up; sleep 100)")
         runner.expect(OUT)
         runner.signal("TERM")
         with self.assertRaises(TimeoutError):
@@ -400,7 +398,8 @@ class Interrupted(SessionCase):
     def test_a_stopped_keeper_does_not_hold_the_runner_up(self) -> None:
         runner = self.runner
         runner.shell("keeper=$PPID; (sleep 0.1; kill -STOP $keeper; echo stopped > stopped) &")
-        self.wait_until(lambda: os.path.exists(os.path.join(runner.work, "stopped")))
+        while not runner.call("code_execution", {"runtime": "terminal", "code": "cat stopped"}).out:
+            pass
         # More than a socket takes.
         self.start_shell("true # " + "x" * 500_000)
         runner.send_json(PING, {})
@@ -426,8 +425,16 @@ class Interrupted(SessionCase):
 
 class Forging(SessionCase):
     def test_garbage_where_the_status_goes_is_no_status(self) -> None:
-        find = "for f in /proc/$PPID/fd/*; do case $(readlink $f) in pipe:*) [ $f = /proc/$PPID/fd/1 ] || [ $f = /proc/$PPID/fd/2 ] ||"
-        code = f"{find} printf '0 0\\nxxxxxxxxxxxxxxxx 0\\n%05000d\\n' 1 2>/dev/null 1<>$f & esac; done; sleep 0.1; (exit 5)"
+        code = """
+        for f in /proc/$PPID/fd/*; do
+            case $f,$(readlink $f) in
+                */[12],*) ;;
+                *,pipe:*) printf '0 0\\nxxxxxxxxxxxxxxxx 0\\n%05000d\\n' 1 2>/dev/null 1<>$f & ;;
+            esac
+        done
+        sleep 0.1
+        (exit 5)
+        """
         report = self.runner.shell(code)
         self.assertEqual(report.result["exitCode"], 5)
         self.assertEqual(self.runner.shell("(exit 6)").result["exitCode"], 6)
