@@ -25,6 +25,8 @@ export const OUTPUT_BYTES_DEFAULT = 4 * 1024 * 1024;
 export const OUTPUT_BYTES_MAX = 16 * 1024 * 1024;
 /** A tool's structured result, as JSON. */
 export const RESULT_BYTES_MAX = 256 * 1024;
+/** Hosts that a tool definition may list. */
+export const EGRESS_HOSTS_MAX = 64;
 /** A long poll, at most. */
 export const WAIT_MS_MAX = 60_000;
 /** Attempts that a submission may ask for. */

@@ -20,6 +20,11 @@ export interface PoolSpec {
   readonly runtime: 'runc' | 'runsc';
 }
 
+/** Hosts beyond the container, as `parseHostPattern` reads them. */
+export interface Egress {
+  readonly hosts: readonly string[];
+}
+
 export interface ToolDefinition {
   readonly name: ToolName;
   readonly version: number;
@@ -33,6 +38,8 @@ export interface ToolDefinition {
   };
   /** `tenant`: the container may serve the same tenant again after a reset; `never`: one job, then it is destroyed. */
   readonly reuse: 'tenant' | 'never';
+  /** What its jobs may reach through the worker; without it they have no network at all. */
+  readonly egress?: Egress;
   /** JSON Schema (draft 2020-12) of the arguments object. */
   readonly arguments: JsonObject;
 }

@@ -26,7 +26,10 @@ const formOf = (tenant: string): RunForm => ({
   reuse: 'tenant',
   outputBytes: 9,
 });
-const FORMS = ['a', 'b', 'c'].map(formOf);
+const FORMS: readonly RunForm[] = [
+  ...['a', 'b', 'c'].map(formOf),
+  { ...formOf('d'), egress: { hosts: ['api.example.com', '*.example.org:8443'] } },
+];
 const payloads = text.map((value) => ({
   kind: 'inline' as const,
   bytes: value.length,

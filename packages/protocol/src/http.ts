@@ -1,5 +1,5 @@
 /** The tenant API's answers about jobs, tools and the fleet; what it takes stands in submit.ts. docs/api.md explains them to readers. */
-import { PROBLEMS, type JsonObject, type PriorityClass, type Refusal } from '@zerofleet/model';
+import { PROBLEMS, type Egress, type JsonObject, type PriorityClass, type Refusal } from '@zerofleet/model';
 import { Type, type Static } from 'typebox';
 import { AttemptShape, CLASS_NAMES, CountShape, JobIdShape, JsonShape, OutputChunkShape } from './shapes.js';
 
@@ -80,6 +80,8 @@ export interface ToolView {
   readonly timeoutMsDefault: number;
   readonly timeoutMsMax: number;
   readonly outputBytes: number;
+  /** Hosts that its jobs may reach; left out where they have no network. */
+  readonly egress?: Egress;
   readonly arguments: JsonObject;
 }
 

@@ -11,6 +11,7 @@ import {
   AttemptShape,
   BootIdShape,
   CountShape,
+  EgressShape,
   EpochShape,
   ExecutionModeShape,
   JobIdShape,
@@ -27,6 +28,8 @@ const formFields = {
   pool: PoolSpecShape,
   reuse: Type.Union([Type.Literal('tenant'), Type.Literal('never')]),
   outputBytes: CountShape,
+  /** Hosts that its jobs may reach, as patterns. A worker that does not know it gives them no network. */
+  egress: Type.Optional(EgressShape),
 };
 const ownFields = {
   id: JobIdShape,
@@ -106,9 +109,9 @@ export const parseRun = (bytes: Uint8Array): Parsed<{ readonly run: Run; readonl
   }
   if (!v1.Check(value)) return { ok: false, reason: reasonOf(v2, value) };
   const { epoch, boot } = value;
-  const jobs = value.jobs.map(({ tenant, tool, mode, pool, reuse, outputBytes, ...own }) => ({
+  const jobs = value.jobs.map(({ tenant, tool, mode, pool, reuse, outputBytes, egress, ...own }) => ({
     ...own,
-    form: { tenant, tool, mode, pool, reuse, outputBytes },
+    form: { tenant, tool, mode, pool, reuse, outputBytes, ...(egress === undefined ? {} : { egress }) },
   }));
   return { ok: true, value: { run: { epoch, boot, jobs }, form: 1 } };
 };

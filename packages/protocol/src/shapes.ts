@@ -6,6 +6,7 @@ import type {
   BootId,
   ContainerId,
   Decision,
+  Egress,
   InputFile,
   JobEnvelope,
   JobExtras,
@@ -252,6 +253,8 @@ export const JobStateShape = as<JobState>(
 );
 
 export const RoomShape = as<Room>(Type.Object({ cpuMilli: Type.Number(), memoryMiB: Type.Number() }));
+
+export const EgressShape = as<Egress>(Type.Object({ hosts: Type.Array(Type.String()) }));
 
 export const PoolSpecShape = as<PoolSpec>(
   Type.Object({

@@ -7,7 +7,7 @@ import type { JobSnapshot } from './ports.js';
 export const isCancelled = ({ state }: JobSnapshot): boolean =>
   state.kind === 'finished' || (state.kind === 'running' && state.cancelRequested);
 
-/** What a worker must know of all jobs of a template. */
+/** What a worker must know of all jobs of a template: as the tool is defined now, also for jobs that waited. */
 export const runForm = ({ tenant, tool: name, decision }: JobTemplate, tool: ToolDefinition): RunForm => ({
   tenant,
   tool: name,
@@ -15,6 +15,7 @@ export const runForm = ({ tenant, tool: name, decision }: JobTemplate, tool: Too
   pool: tool.pool,
   reuse: tool.reuse,
   outputBytes: tool.limits.outputBytes,
+  ...(tool.egress === undefined ? {} : { egress: tool.egress }),
 });
 
 export const UNDEFINED_TOOL: Outcome = {

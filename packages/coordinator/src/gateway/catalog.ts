@@ -67,6 +67,7 @@ export const viewOf = (tool: ToolDefinition): ToolView => ({
   version: tool.version,
   description: tool.description,
   ...tool.limits,
+  ...(tool.egress === undefined ? {} : { egress: tool.egress }),
   arguments: tool.arguments,
 });
 
