@@ -44,7 +44,7 @@ export const encodeFileFrame = (path: string, data: Uint8Array, last: boolean): 
 export const encodeRestoreFrame = (data: Uint8Array, last: boolean): Buffer =>
   encodeFrame(FRAME.RESTORE, Buffer.concat([Buffer.from([last ? LAST : 0]), data]));
 
-/** A TUNNEL_IN frame. */
+/** A TUNNEL_IN frame; without data it says that no more comes. */
 export const encodeTunnelFrame = (id: number, data: Uint8Array): Buffer => {
   const head = Buffer.allocUnsafe(TUNNEL_HEAD_BYTES);
   head.writeUInt32BE(id, 0);
@@ -90,10 +90,10 @@ export const parseSaved = (payload: Buffer): SavedPiece => {
   return { data: payload.subarray(1), last, refused };
 };
 
-/** The tunnel and the bytes in a TUNNEL_OUT. Throws FrameBreach. */
+/** The tunnel and the bytes in a TUNNEL_OUT, none where no more come. Throws FrameBreach. */
 export const parseTunnelOut = (payload: Buffer): { readonly id: number; readonly data: Buffer } => {
   const bytes = payload.byteLength - TUNNEL_HEAD_BYTES;
-  if (bytes <= 0 || bytes > TUNNEL_PIECE_BYTES_MAX) throw new FrameBreach('a TUNNEL_OUT of a wrong length');
+  if (bytes < 0 || bytes > TUNNEL_PIECE_BYTES_MAX) throw new FrameBreach('a TUNNEL_OUT of a wrong length');
   return { id: payload.readUInt32BE(0), data: payload.subarray(TUNNEL_HEAD_BYTES) };
 };
 

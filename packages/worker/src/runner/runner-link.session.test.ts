@@ -411,6 +411,7 @@ describe('runner link, hostile runners', () => {
     link.onTunnel({
       open: ({ id }) => link.tunnel.opened(id),
       data: (id, bytes) => link.tunnel.grant(id, bytes.byteLength),
+      finished: () => undefined,
       room: () => undefined,
       closed: () => undefined,
     });

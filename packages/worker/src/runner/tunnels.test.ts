@@ -50,6 +50,7 @@ const running = async (egress = true, says: readonly Buffer[] = [STARTED]): Prom
   link.onTunnel({
     open: ({ id, host, port, kind }) => heard.push(`open ${id} ${host} ${port} ${kind}`),
     data: (id, bytes) => heard.push(`data ${id} ${bytes.byteLength}`),
+    finished: (id) => heard.push(`finished ${id}`),
     room: (id) => heard.push(`room ${id}`),
     closed: (id, reason) => heard.push(`closed ${id} ${reason}`),
   });
@@ -119,6 +120,25 @@ describe('tunnels', () => {
     expect(runner.destroyed).toBe(true);
   });
 
+  it('end one direction after the other, each once', async () => {
+    const { runner, link, heard } = await running();
+    runner.say(open(1));
+    link.tunnel.finish(1);
+    link.tunnel.opened(1);
+    runner.say(tunnelOut(1, Buffer.alloc(9)), tunnelOut(1, Buffer.alloc(0)));
+    link.tunnel.send(1, Buffer.alloc(5));
+    link.tunnel.finish(1);
+    link.tunnel.finish(1);
+    runner.say(credit(1, 5));
+    expect(heard.slice(1)).toEqual(['data 1 9', 'finished 1']);
+    expect(link.tunnel.room(1)).toBe(0);
+    expect(() => link.tunnel.send(1, Buffer.alloc(1))).toThrow(RangeError);
+    const pieces = runner.written.filter(({ type }) => type === FRAME.TUNNEL_IN);
+    expect(pieces.map(({ payload }) => payload.byteLength)).toEqual([9, 4]);
+    runner.say(tunnelOut(1, Buffer.alloc(1)));
+    expect(runner.destroyed).toBe(true);
+  });
+
   it('end with their run, and the next run has its own', async () => {
     const { runner, link, end, heard } = await running();
     runner.say(open(1), open(2), closed(2), resultWith({}));
@@ -149,7 +169,7 @@ describe('tunnels', () => {
     ['too many', many],
     ['data of none', [tunnelOut(1, Buffer.alloc(1))]],
     ['data before it is open', [open(1), tunnelOut(1, Buffer.alloc(1))]],
-    ['no data', [open(1), tunnelOut(1, Buffer.alloc(0))]],
+    ['an end before it is open', [open(1), tunnelOut(1, Buffer.alloc(0))]],
     ['credit of none', [credit(1, 1)]],
     ['credit for nothing', [open(1), credit(1, 1)]],
     ['closing none', [closed(1)]],

@@ -4,7 +4,8 @@
  * L1  Only while a RUN that may have tunnels runs; its RESULT ends them all. Ids only go up, so none comes twice.
  * L2  Credit is kept both ways: a runner that sends or grants more than it may is in breach, `send` beyond `room` throws.
  * L3  The handler hears `closed` exactly once of every tunnel that it heard `open` of, and nothing of it afterwards.
- * L4  A tunnel counts against TUNNELS_MAX until the runner has said TUNNEL_CLOSED, whoever ended it.
+ * L4  Each side may say that no more of its bytes come, once; the other direction goes on.
+ * L5  A tunnel counts against TUNNELS_MAX until the runner has said TUNNEL_CLOSED, whoever ended it.
  */
 import {
   encodeJsonFrame,
@@ -26,6 +27,8 @@ export interface TunnelHandler {
   open(request: TunnelRequest): void;
   /** Bytes from the job; `grant` as many once they are dealt with. */
   data(id: number, bytes: Buffer): void;
+  /** No more bytes come from the job; it may still read. */
+  finished(id: number): void;
   /** There is room for more bytes to the job. */
   room(id: number): void;
   /** The tunnel is over: the job's side closed it, or this one did, or the run ended. */
@@ -36,6 +39,9 @@ interface Tunnel {
   readonly fromJob: Credit;
   room: number;
   isOpen: boolean;
+  /** The job, or this side, has said that no more comes (L4). */
+  jobFinished: boolean;
+  finished: boolean;
   /** This side ended it and the handler knows; what still comes is dropped. */
   isShut: boolean;
 }
@@ -69,7 +75,7 @@ export class Tunnels {
   /** Bytes that `send` takes of this tunnel now; 0 for one that is not open. */
   room(id: number): number {
     const tunnel = this.live(id);
-    return tunnel?.isOpen === true ? tunnel.room : 0;
+    return tunnel?.isOpen === true && !tunnel.finished ? tunnel.room : 0;
   }
 
   /** Sends bytes to the job. Throws RangeError beyond `room`; a tunnel that ended meanwhile takes none. */
@@ -80,6 +86,14 @@ export class Tunnels {
     tunnel.room -= bytes.byteLength;
     for (let from = 0; from < bytes.byteLength; from += TUNNEL_PIECE_BYTES_MAX)
       this.write(encodeTunnelFrame(id, bytes.subarray(from, from + TUNNEL_PIECE_BYTES_MAX)));
+  }
+
+  /** Says that no more bytes come to the job; it may still write (L4). */
+  finish(id: number): void {
+    const tunnel = this.live(id);
+    if (tunnel?.isOpen !== true || tunnel.finished) return;
+    tunnel.finished = true;
+    this.write(encodeTunnelFrame(id, Buffer.alloc(0)));
   }
 
   /** Says that bytes of the job were dealt with, so that it may send as many again. */
@@ -127,7 +141,8 @@ export class Tunnels {
     if (this.tunnels.size === TUNNELS_MAX) throw new FrameBreach('too many tunnels');
     this.lastId = id;
     const fromJob = new Credit(TUNNEL_CREDIT_BYTES, 'TUNNEL_OUT');
-    this.tunnels.set(id, { fromJob, room: TUNNEL_CREDIT_BYTES, isOpen: false, isShut: false });
+    const flags = { isOpen: false, jobFinished: false, finished: false, isShut: false };
+    this.tunnels.set(id, { fromJob, room: TUNNEL_CREDIT_BYTES, ...flags });
     handler.open(request.value);
   }
 
@@ -135,8 +150,12 @@ export class Tunnels {
     const { id, data } = parseTunnelOut(payload);
     const tunnel = this.known(id);
     if (!tunnel.isOpen && !tunnel.isShut) throw new FrameBreach('a TUNNEL_OUT before its tunnel is open');
+    if (tunnel.jobFinished) throw new FrameBreach('a TUNNEL_OUT after the last');
     tunnel.fromJob.take(data.byteLength);
-    if (!tunnel.isShut) handler.data(id, data);
+    tunnel.jobFinished = data.byteLength === 0;
+    if (tunnel.isShut) return;
+    if (tunnel.jobFinished) handler.finished(id);
+    else handler.data(id, data);
   }
 
   private onCredit(payload: Buffer, handler: TunnelHandler): void {
@@ -146,7 +165,7 @@ export class Tunnels {
     const tunnel = this.known(id);
     tunnel.room += bytes;
     if (tunnel.room > TUNNEL_CREDIT_BYTES) throw new FrameBreach('credit for bytes that were not sent');
-    if (!tunnel.isShut) handler.room(id);
+    if (!tunnel.isShut && !tunnel.finished) handler.room(id);
   }
 
   private onClosed(payload: Buffer): void {
