@@ -57,3 +57,11 @@ FILE_BYTES_MAX = 64 * 1024 * 1024
 EDITOR_FILE_BYTES_MAX = 1024 * 1024
 # The longest single argument that the kernel passes to a program is 128 KiB; longer code goes another way.
 INLINE_CODE_BYTES_MAX = 120 * 1024
+
+# Connections of a job to its proxy that are held at once, and what one turn of the loop handles of them.
+TUNNELS_MAX = 32
+TUNNEL_EVENTS_MAX = 16
+# Data of one tunnel and direction that may be on its way unanswered.
+TUNNEL_CREDIT_BYTES = 256 * 1024
+# The head of a request to the proxy.
+PROXY_HEAD_BYTES_MAX = 16 * 1024

@@ -33,6 +33,7 @@ class Request(NamedTuple):
     # The session's shell that the call runs in.
     shell: int | None
     collect: Wanted | None
+    egress: bool
 
 
 def parse(value: Any, nonce: str, tools: dict[str, Any]) -> Request:
@@ -55,6 +56,7 @@ def parse(value: Any, nonce: str, tools: dict[str, Any]) -> Request:
         session=value.get("session") is True,
         shell=shell_of(value),
         collect=_wanted(value["collect"], limits) if "collect" in value else None,
+        egress=value.get("egress") is True,
     )
     if request.tool not in tools:
         raise Refusal("unknown_tool", f"this runner has no tool '{request.tool[:_ECHOED_CHARS_MAX]}'")

@@ -18,6 +18,8 @@ import messages
 from attempt import Attempt
 from canary import Canary
 from custody import Custody
+from egress import FEATURE as EGRESS
+from egress import Egress
 from frames import Breach, FrameReader, decode_json, json_bytes
 from inputs import parse_piece
 from limits import READ_BYTES
@@ -58,7 +60,8 @@ class Supervisor:
         self._loop.watch(_STDIN, self._on_stdin)
         self._loop.watch(self._wakeups.fd, self._on_wakeup)
         self._sandbox = Sandbox(self._loop, setting, sweeper, custody, canary, self)
-        self._features = ["files-out", *(["session"] if self._sandbox.can_hold_sessions else [])]
+        self._features = ["files-out", EGRESS, *(["session"] if self._sandbox.can_hold_sessions else [])]
+        self._egress = Egress(self._loop, self._outbox)
         self._handlers: dict[int, Callable[[bytes], None]] = {
             frames.RUN: self._on_run,
             frames.FILE_IN: self._on_file,
@@ -70,6 +73,7 @@ class Supervisor:
             frames.SAVE: self._on_save,
             frames.RESTORE: self._on_restore,
             frames.CREDIT: self._on_credit,
+            **self._egress.handlers,
         }
 
     def serve(self) -> None:
@@ -136,7 +140,7 @@ class Supervisor:
         # Said first: the process that is woken to call the tool may take this one's processor.
         self._outbox.add_json(frames.STARTED, {})
         self._outbox.flush()
-        self._sandbox.start(attempt.payload, attempt.request.session, attempt.request.shell)
+        self._sandbox.start(self._call_of(attempt), attempt.request.session, attempt.request.shell)
 
     def _on_signal(self, payload: bytes) -> None:
         value = decode_json(payload)
@@ -153,6 +157,7 @@ class Supervisor:
         self._state = _RESETTING
         self._attempt = None
         self._session = False
+        self._egress.end()
         self._sandbox.reset()
 
     def _on_keep(self, payload: bytes) -> None:
@@ -184,6 +189,9 @@ class Supervisor:
 
     def _on_credit(self, payload: bytes) -> None:
         value = decode_json(payload)
+        if isinstance(value, dict) and "tunnel" in value:
+            self._egress.credited(value)
+            return
         count = value.get("bytes") if isinstance(value, dict) else None
         if type(count) is not int or count < 0:
             raise Breach("CREDIT without bytes")
@@ -274,6 +282,7 @@ class Supervisor:
     def job_over(self) -> None:
         attempt = self._attempt
         assert attempt is not None
+        self._egress.end()
         attempt.add_usage(self._meter.unseen_s(attempt.cpu_s), 0)
         if attempt.request.collect is None:
             self._conclude(attempt)
@@ -291,6 +300,10 @@ class Supervisor:
     def _acknowledge(self, attempt: Attempt) -> None:
         self._state = _LOADED
         self._outbox.add_json(frames.ACK, attempt.identity)
+
+    def _call_of(self, attempt: Attempt) -> bytes:
+        request = attempt.request
+        return self._egress.begin(attempt.payload, request.env) if request.egress else attempt.payload
 
     def _refuse(self, who: dict[str, Any], refusal: Refusal) -> None:
         self._state = _REFUSED
