@@ -59,9 +59,10 @@ class Supervisor:
         self._wakeups = Wakeups(job.SUPERVISED_SIGNALS)
         self._loop.watch(_STDIN, self._on_stdin)
         self._loop.watch(self._wakeups.fd, self._on_wakeup)
+        # Before the sandbox, whose canary takes note of the descriptors that there are.
+        self._egress = Egress(self._loop, self._outbox)
         self._sandbox = Sandbox(self._loop, setting, sweeper, custody, canary, self)
         self._features = ["files-out", EGRESS, *(["session"] if self._sandbox.can_hold_sessions else [])]
-        self._egress = Egress(self._loop, self._outbox)
         self._handlers: dict[int, Callable[[bytes], None]] = {
             frames.RUN: self._on_run,
             frames.FILE_IN: self._on_file,

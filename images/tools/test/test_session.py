@@ -40,7 +40,7 @@ class SessionCase(RunnerCase):
 
 class Session(SessionCase):
     def test_hello_names_it(self) -> None:
-        self.assertEqual(sorted(self.runner.hello["features"]), ["files-out", "session"])
+        self.assertEqual(sorted(self.runner.hello["features"]), ["egress", "files-out", "session"])
 
     def test_files_stay_between_calls_and_go_with_reset(self) -> None:
         runner = self.runner

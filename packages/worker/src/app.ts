@@ -31,6 +31,8 @@ import {
 import { AttemptMetrics } from './attempt/attempt-metrics.js';
 import { Attempts } from './attempt/attempts.js';
 import { loadWorkerConfig, type WorkerConfig } from './config.js';
+import { Egress } from './egress/egress.js';
+import { egressSettingsOf } from './egress/egress-config.js';
 import { BrokerEngine } from './engine/broker-engine.js';
 import { ProcessEngine } from './engine/process-engine.js';
 import type { ToolEngine } from './engine/tool-engine.js';
@@ -110,11 +112,14 @@ export const buildWorker = (env: Environment): Service => {
   const attemptMetrics = new AttemptMetrics(registry);
   const engine = engineOf(config, boot, log);
   const sealer = Sealer.fromFile(config.secretsKeyFile);
+  const settings = egressSettingsOf(config);
+  const egress = new Egress({ settings, tools, clock: systemClock, log, registry });
   const body = serviceOf(
     async () => {
       const link = await connectNats(config, `worker ${config.workerId}`, log);
       const stocks = stocksOf(tools, config);
-      running = new Running({ config, boot, log, stocks, engine, metrics, attemptMetrics, link, sealer });
+      const parts = { engine, metrics, attemptMetrics, link, sealer, egress };
+      running = new Running({ config, boot, log, stocks, ...parts });
       await running.start();
       log.info({ mode: config.executionMode, admin: admin.port }, 'worker_running');
     },
@@ -141,8 +146,9 @@ class Running implements Service {
     readonly attemptMetrics: AttemptMetrics;
     readonly link: NatsLink;
     readonly sealer: Sealer | undefined;
+    readonly egress: Egress;
   }) {
-    const { config, boot, log, link, sealer } = options;
+    const { config, boot, log, link, sealer, egress } = options;
     const { connection } = link;
     const names = shardNames(config.shard as ShardId);
     const room = { cpuMilli: config.cpuMilli, memoryMiB: config.memoryMiB };
@@ -176,6 +182,7 @@ class Running implements Service {
       clock: systemClock,
       sealer,
       sessions,
+      egress,
       log,
       worker,
       boot,

@@ -12,8 +12,9 @@ import {
   type NatsConfig,
   type SecretsConfig,
 } from '@zerofleet/runtime';
+import { egressRelations, egressSchema, type EgressConfig } from './egress/egress-config.js';
 
-export interface WorkerConfig extends CommonConfig, NatsConfig, SecretsConfig {
+export interface WorkerConfig extends CommonConfig, NatsConfig, SecretsConfig, EgressConfig {
   workerId: string;
   executionMode: ExecutionMode;
   brokerSocket: string;
@@ -56,6 +57,7 @@ const schema: ConfigSchema<WorkerConfig> = {
   ...commonSchema(9091),
   ...natsSchema,
   ...secretsSchema,
+  ...egressSchema,
   workerId: {
     doc: "The worker's name, stable across restarts",
     format: 'label',
@@ -203,7 +205,10 @@ const schema: ConfigSchema<WorkerConfig> = {
   },
 };
 
-const relations = (config: WorkerConfig): string | undefined => {
+const relations = (config: WorkerConfig): string | undefined =>
+  engineRelations(config) ?? egressRelations(config);
+
+const engineRelations = (config: WorkerConfig): string | undefined => {
   if (config.executionMode === 'process')
     return config.runnerDir === '' || config.scratchDir === ''
       ? 'ZF_RUNNER_DIR and ZF_SCRATCH_DIR must be set where ZF_EXECUTION_MODE is process'

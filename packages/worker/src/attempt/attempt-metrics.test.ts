@@ -3,6 +3,8 @@ import { expect, it } from 'vitest';
 import type { JobId, TenantId, ToolName } from '@zerofleet/model';
 import type { RunJob } from '@zerofleet/protocol';
 import { newRegistry, silentLogger, type BlobStore, type Clock } from '@zerofleet/runtime';
+import { Egress } from '../egress/egress.js';
+import { SETTINGS } from '../egress/egress-bench.test.helper.js';
 import { PoolDriver } from '../pool/pool-driver.js';
 import { NO_SESSIONS } from '../session/no-sessions.test.helper.js';
 import { PoolMetrics } from '../pool/pool-metrics.js';
@@ -64,6 +66,13 @@ it('a start is timed from GO, its handover from the question for a container', a
     publish: () => undefined,
     sealer: undefined,
     sessions: NO_SESSIONS,
+    egress: new Egress({
+      settings: SETTINGS,
+      tools: [],
+      clock,
+      log: silentLogger(),
+      registry: newRegistry(),
+    }),
   };
   const ended = new Attempt(job, { ...tools, metrics: new AttemptMetrics(registry) }).run();
   const afterMs = async (ms: number, ...frames: Buffer[]): Promise<void> => {

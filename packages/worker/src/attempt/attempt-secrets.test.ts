@@ -7,6 +7,8 @@ import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { BlobRef, JobId, JsonObject, Outcome, OutputChunk, TenantId, ToolName } from '@zerofleet/model';
 import { chunkBytes, type RunJob } from '@zerofleet/protocol';
 import { newRegistry, Sealer, silentLogger, systemClock, type BlobStore } from '@zerofleet/runtime';
+import { Egress } from '../egress/egress.js';
+import { SETTINGS } from '../egress/egress-bench.test.helper.js';
 import { ProcessEngine } from '../engine/process-engine.js';
 import { PoolDriver } from '../pool/pool-driver.js';
 import { PoolMetrics } from '../pool/pool-metrics.js';
@@ -66,11 +68,11 @@ const blobs: BlobStore = {
 
 const run = async (job: RunJob, opener: Sealer | undefined): Promise<Outcome> => {
   const publish = (chunks: readonly OutputChunk[]): void => void live.push(...chunks);
+  const [clock, log, registry] = [systemClock, silentLogger(), newRegistry()];
   const attempt = new Attempt(job, {
-    ...{ pool, blobs, publish, sealer: opener, sessions: NO_SESSIONS },
+    ...{ pool, blobs, publish, sealer: opener, sessions: NO_SESSIONS, clock, log },
+    egress: new Egress({ settings: SETTINGS, tools: [], clock, log, registry }),
     metrics: new AttemptMetrics(newRegistry()),
-    clock: systemClock,
-    log: silentLogger(),
   });
   const end = await attempt.run();
   if (end.kind !== 'outcome') throw new Error(`it ended as ${end.kind}`);

@@ -19,6 +19,8 @@ import {
 } from '@zerofleet/model';
 import { encodeJson, type AttemptEnd, type RunJob } from '@zerofleet/protocol';
 import { pause, type BlobStore, type Cancel, type Clock, type Logger } from '@zerofleet/runtime';
+import type { Egress } from '../egress/egress.js';
+import type { EgressGate } from '../egress/egress-gate.js';
 import type { Claim, Slot } from '../pool/claim.js';
 import type { PoolDriver } from '../pool/pool-driver.js';
 import type { Ended, RunEnd } from '../runner/runner-link.js';
@@ -52,6 +54,7 @@ export interface AttemptTools {
   /** Undefined where this worker was given no key to open secrets with. */
   readonly sealer: SecretOpener | undefined;
   readonly sessions: Pick<SessionDesk, 'enter' | 'settle' | 'mayKeep'>;
+  readonly egress: Egress;
 }
 
 type StopReason = 'cancel' | 'drain' | 'kill';
@@ -66,6 +69,7 @@ export class Attempt {
   private stopReason: StopReason | undefined;
   private timedOut = false;
   private slot: Slot | undefined;
+  private gate: EgressGate | undefined;
   private secrets: AttemptSecrets | undefined;
   private visit: Visit | undefined;
   private found: SessionState | undefined;
@@ -94,6 +98,7 @@ export class Attempt {
       return this.failed('start_failed', `the worker could not run it: ${(error as Error).message}`);
     } finally {
       this.ladder();
+      this.gate?.end();
       // What is held on to for readers of the output has no values.
       this.secrets = undefined;
     }
@@ -125,6 +130,7 @@ export class Attempt {
     const { slot, how } = claimed;
     this.slot = slot;
     this.ran = true;
+    this.openGate(slot);
     const deadline = clock.after(this.job.timeoutMs, () => {
       this.timedOut = true;
       this.climb();
@@ -249,9 +255,17 @@ export class Attempt {
     const offer = await slot.link.offer({
       ...{ job: id, attempt, tool, ...payload, limits },
       ...(this.job.session === undefined ? {} : { session: true }),
+      ...(form.egress === undefined ? {} : { egress: true }),
     });
     late();
     return offer;
+  }
+
+  /** Sets who decides on the job's tunnels, where it may ask for any. */
+  private openGate(slot: Slot): void {
+    if (this.job.form.egress === undefined) return;
+    this.gate = this.tools.egress.gateFor(this.job, slot.link.tunnel, (text) => this.hidden(text));
+    slot.link.onTunnel(this.gate);
   }
 
   /** Begins the kill ladder (A2), once. */
