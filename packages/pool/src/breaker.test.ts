@@ -23,7 +23,11 @@ describe('breaker', () => {
     expect([0, 1, 2, 3, 7, 50].map(backoffMs)).toEqual([0, 1_000, 2_000, 4_000, 60_000, BACKOFF_MAX_MS]);
     const breaker = new Breaker();
     breaker.startFailed(0, 10, 'no image');
-    expect([breaker.mayStart(1_009, 0), breaker.mayStart(1_010, 3)]).toEqual([false, true]);
+    expect([breaker.mayStart(1_009, 0), breaker.mayStart(1_010, 0), breaker.mayStart(1_010, 1)]).toEqual([
+      false,
+      true,
+      false,
+    ]);
     expect(breaker.state(10)).toBe('closed');
   });
 

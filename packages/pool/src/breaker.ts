@@ -1,10 +1,10 @@
 /**
  * Whether containers of one pool may be started: it keeps a broken image from eating the starts of the others.
  *
- * B1  After a failed start the pool rests, 1 s at first and twice as long each time, up to BACKOFF_MAX_MS. Starts that were
- *     under way together fail together: they count once.
+ * B1  After a failed start the pool rests, 1 s at first and twice as long each time, up to BACKOFF_MAX_MS; then one is tried
+ *     at a time until one succeeds. Starts that were under way together fail together: they count once.
  * B2  After FAILURES_MAX failures in a row it is open: jobs hear the reason at once. When the rest is over it is half open:
- *     one start at a time, and the first that succeeds closes it.
+ *     jobs wait again for the one that is tried, and if it succeeds the pool is closed.
  * B3  Containers that die while nobody uses them open it too, DEATHS_MAX of them within about a minute. Those of one tenant
  *     count as one: a tenant that breaks its containers closes no pool to the others.
  */
@@ -52,7 +52,8 @@ export class Breaker {
 
   /** Whether one may be started now, while `starting` are on their way. */
   mayStart(nowMs: number, starting: number): boolean {
-    return nowMs >= this.restsUntilMs && (!this.isOpen || starting === 0);
+    if (this.failures === 0 && !this.isOpen) return true;
+    return nowMs >= this.restsUntilMs && starting === 0;
   }
 
   /** A start that began at `bornMs` succeeded. */

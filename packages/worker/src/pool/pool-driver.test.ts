@@ -1,7 +1,7 @@
 /** The driver with runners that a test plays: no container, however it behaves, may break the worker. */
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { JobId, PoolSpec, TenantId, ToolName } from '@zerofleet/model';
-import { newRegistry, silentLogger, type Clock, type Registry } from '@zerofleet/runtime';
+import { newRegistry, silentLogger, type Registry } from '@zerofleet/runtime';
 import {
   ACK,
   HELLO,
@@ -11,6 +11,7 @@ import {
   STARTED,
 } from '../runner/scripted-runner.test.helper.js';
 import type { Claim, ClaimRequest } from './claim.js';
+import { HandClock, settled } from './hand-clock.test.helper.js';
 import { PoolDriver, type PoolDriverOptions } from './pool-driver.js';
 import { PoolMetrics } from './pool-metrics.js';
 
@@ -30,32 +31,6 @@ const run = {
   files: [],
   limits: { timeoutMs: 1, outputBytes: 1, resultBytes: 1 },
 };
-const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-
-class HandClock implements Clock {
-  now = 0;
-  private timers: { readonly atMs: number; readonly fire: () => void }[] = [];
-  nowMs(): number {
-    return this.now;
-  }
-  wallMs(): number {
-    return this.now;
-  }
-  after(delayMs: number, fire: () => void): () => void {
-    const timer = { atMs: this.now + delayMs, fire };
-    this.timers.push(timer);
-    return () => void (this.timers = this.timers.filter((one) => one !== timer));
-  }
-  async pass(ms: number): Promise<void> {
-    this.now += ms;
-    for (const timer of this.timers.filter((one) => one.atMs <= this.now)) {
-      this.timers = this.timers.filter((one) => one !== timer);
-      timer.fire();
-    }
-    await settled();
-  }
-}
-
 let clock: HandClock;
 let runners: ScriptedRunner[];
 let failing: boolean;
@@ -178,8 +153,11 @@ describe('pool driver', () => {
     await settled();
     failing = false;
     await clock.pass(1_000);
+    expect(runners.length).toBe(1);
+    runners[0]?.say(HELLO);
+    await settled();
     // One start is left free for a job.
-    expect(runners.length).toBe(3);
+    expect(runners.length).toBe(4);
   });
 });
 
