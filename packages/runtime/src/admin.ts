@@ -2,11 +2,19 @@
  * The second listener of every process: /metrics, /healthz, /readyz.
  *
  * A1  /healthz never depends on a peer: unhealthy means killed, and a broker's blip must not kill a fleet.
- * A2  /readyz says what is missing, in its body, with status 503.
+ * A2  Whoever holds connections open holds up nobody else: unanswered health checks get a process killed.
+ * A3  /readyz says what is missing, in its body, with status 503.
  */
 import fastify, { type FastifyInstance } from 'fastify';
 import type { Registry } from 'prom-client';
+import type { Socket } from 'node:net';
 import type { Service } from './service.js';
+
+/** Connections at once: with one more, the oldest ends. */
+const CONNECTIONS_MAX = 64;
+/** A call's headers and body must be there within so long, in ms. */
+const CALL_WITHIN_MS = 5_000;
+const CHECK_EVERY_MS = 1_000;
 
 /** What a process says of its readiness; `details` is for people and for the CLI. */
 export interface Readiness {
@@ -35,7 +43,13 @@ export class AdminServer implements Service {
 
   async start(): Promise<void> {
     const { host, port, registry, readiness } = this.options;
-    const server = fastify({ logger: false });
+    const server = fastify({
+      logger: false,
+      forceCloseConnections: true,
+      requestTimeout: CALL_WITHIN_MS,
+      http: { headersTimeout: CALL_WITHIN_MS, connectionsCheckingInterval: CHECK_EVERY_MS },
+    });
+    server.server.on('connection', oldestEndsFirst());
     server.get('/healthz', () => ({ alive: true }));
     server.get('/readyz', (_request, reply) => {
       const state = readiness();
@@ -54,3 +68,14 @@ export class AdminServer implements Service {
     await server?.close();
   }
 }
+
+/** Takes connections, and ends the oldest when there are too many (A2). */
+const oldestEndsFirst = (): ((socket: Socket) => void) => {
+  const open = new Set<Socket>();
+  return (socket) => {
+    open.add(socket);
+    socket.once('close', () => open.delete(socket));
+    const [oldest] = open;
+    if (open.size > CONNECTIONS_MAX) oldest?.destroy();
+  };
+};
