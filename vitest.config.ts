@@ -30,6 +30,7 @@ export default defineConfig({
           'packages/*/src/**/*.test.ts',
           'loadtests/**/*.test.ts',
           'test/repo/**/*.test.ts',
+          'test/broker/**/*.test.ts',
           'test/conformance/**/*.test.ts',
           'test/upgrade/format-one/**/*.test.ts',
         ],
@@ -42,6 +43,17 @@ export default defineConfig({
       onFleet('e2e', ['test/e2e/**/*.test.ts'], {
         testTimeout: 60_000,
       }),
+      // On a Docker engine alone, without a fleet: against what was built too.
+      {
+        test: {
+          name: 'engine',
+          include: ['test/engine/**/*.test.ts'],
+          fileParallelism: false,
+          testTimeout: 60_000,
+          hookTimeout: 600_000,
+          globalSetup: ['test/engine/setup.ts'],
+        },
+      },
       {
         test: {
           name: 'launch',

@@ -1,6 +1,5 @@
 /** The engine broker as one service: admin listener, containers with their sweep, the unix socket. */
-import { chmodSync, chownSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { readFileSync } from 'node:fs';
 import {
   AdminServer,
   ConfigError,
@@ -15,10 +14,11 @@ import {
   type Environment,
   type Service,
 } from '@zerofleet/runtime';
-import { loadBrokerConfig, type BrokerConfig } from './config.js';
+import { Callers } from './callers.js';
+import { loadBrokerConfig } from './config.js';
 import { Containers } from './containers.js';
 import { DockerEngine } from './docker-engine.js';
-import { newBrokerServer } from './server.js';
+import { BrokerServer } from './server.js';
 
 const SWEEP_EVERY_MS = 10_000;
 /** Ending all containers at a stop may take so long; the runners end by themselves when their attach does. */
@@ -32,6 +32,12 @@ const readSeccomp = (path: string): string => {
     throw new ConfigError('ZF_SECCOMP_FILE is not a readable JSON file');
   }
 };
+
+const namesIn = (list: string): string[] =>
+  list
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '');
 
 /** Builds the engine broker from `env`. Throws ConfigError. */
 export const buildBroker = (env: Environment): Service => {
@@ -48,8 +54,10 @@ export const buildBroker = (env: Environment): Service => {
     containersMax: config.containersMax,
     log,
   });
-  const images = config.images.split(',').map((image) => image.trim());
-  const server = newBrokerServer({ token, images, containers, engine, log });
+  const images = namesIn(config.images);
+  const { containersMax } = config;
+  const callers = new Callers(namesIn(config.workers));
+  const server = new BrokerServer({ token, images, callers, containers, containersMax, engine, log });
   const registry = newRegistry();
   new Gauge({
     name: 'zf_broker_containers',
@@ -68,7 +76,7 @@ export const buildBroker = (env: Environment): Service => {
   });
   const socket = serviceOf(
     async () => {
-      await listenOn(server, config);
+      await server.listen(config.socket, config.socketGid);
       listening = true;
       log.info({ socket: config.socket, images, admin: admin.port }, 'broker_listening');
     },
@@ -92,12 +100,4 @@ const sweeping = (containers: Containers, log: ReturnType<typeof createLogger>):
       await Promise.race([containers.close(), pause(systemClock, CLOSE_WITHIN_MS)]);
     },
   );
-};
-
-const listenOn = async (server: ReturnType<typeof newBrokerServer>, config: BrokerConfig): Promise<void> => {
-  mkdirSync(dirname(config.socket), { recursive: true });
-  rmSync(config.socket, { force: true });
-  await server.listen({ path: config.socket });
-  if (config.socketGid !== 0) chownSync(config.socket, -1, config.socketGid);
-  chmodSync(config.socket, config.socketGid === 0 ? 0o600 : 0o660);
 };

@@ -13,6 +13,7 @@ export interface BrokerConfig extends CommonConfig {
   tokenFile: string;
   dockerSocket: string;
   images: string;
+  workers: string;
   node: string;
   seccompFile: string;
   startsMax: number;
@@ -50,6 +51,12 @@ const schema: ConfigSchema<BrokerConfig> = {
     format: 'required',
     default: '',
     env: 'ZF_BROKER_IMAGES',
+  },
+  workers: {
+    doc: 'Names of the workers that may call, comma separated; empty for any',
+    format: String,
+    default: '',
+    env: 'ZF_BROKER_WORKERS',
   },
   node: { doc: 'Names this broker in container labels', format: 'label', default: 'local', env: 'ZF_NODE' },
   seccompFile: {

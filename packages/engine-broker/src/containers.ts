@@ -5,24 +5,36 @@
  * C2  A container lives as long as its attach: when either side ends, it is killed and removed.
  * C3  One that is not attached within ATTACH_WITHIN_MS is removed; so is every container with this broker's label that
  *     it does not know (left by an earlier life), and every one of a worker's older boots.
+ * C4  One that is being made or removed counts until it is gone: no churn of calls makes more work than the limit allows.
  */
+import { randomUUID } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import { poolKeyOf, type PoolSpec } from '@zerofleet/model';
 import type { Logger } from '@zerofleet/runtime';
 import { createBody, type Owner } from './create-body.js';
 import type { DockerEngine } from './docker-engine.js';
 import { Gate } from './gate.js';
+import { Refusal } from './refusal.js';
 
 const ATTACH_WITHIN_MS = 10_000;
+/** Creates under way at once: cheap for the engine next to starts, but not for nothing. */
+const CREATES_MAX = 8;
+/** Removals under way at once. */
+const REMOVALS_MAX = 32;
 /** Tries to remove a container before the sweep takes over. */
 const REMOVE_TRIES = 3;
-/** Replaced boots that are remembered, so that a late call of one is not heard. */
-const DEAD_BOOTS_MAX = 10_000;
+
+/** What a container is doing; each stage owns what belongs to it. */
+type Stage =
+  | { readonly kind: 'made'; readonly timer: NodeJS.Timeout }
+  | { readonly kind: 'starting' }
+  | { readonly kind: 'attached'; readonly stream: Duplex }
+  | { readonly kind: 'leaving'; readonly gone: Promise<void> };
 
 interface Entry {
+  readonly id: string;
   readonly owner: Owner;
-  attach: Duplex | undefined;
-  attachTimer: NodeJS.Timeout | undefined;
+  stage: Stage;
 }
 
 export interface ContainersOptions {
@@ -34,17 +46,16 @@ export interface ContainersOptions {
   readonly log: Logger;
 }
 
-/** `full`: the worker has as many containers as it may. */
-export type CreateResult = { readonly kind: 'created'; readonly id: string } | { readonly kind: 'full' };
+const always = (): boolean => true;
 
 export class Containers {
   private readonly options: ContainersOptions;
   private readonly entries = new Map<string, Entry>();
-  private readonly newestBoot = new Map<string, string>();
-  private readonly deadBoots = new Set<string>();
-  private readonly removing = new Map<string, Promise<void>>();
+  /** Names of containers that the engine is asked to make: they are not orphans, though nobody knows their ids yet. */
+  private readonly creating = new Set<string>();
+  private readonly creates = new Gate(CREATES_MAX);
+  private readonly removals = new Gate(REMOVALS_MAX);
   private readonly starts: Gate;
-  private creating = 0;
   private closed = false;
 
   constructor(options: ContainersOptions) {
@@ -56,53 +67,45 @@ export class Containers {
     return this.entries.size;
   }
 
-  /** Whether calls of this boot are heard; the first call of a new boot ends all older ones of its worker (C3). */
-  admit({ worker, boot }: Owner): boolean {
-    if (this.deadBoots.has(boot)) return false;
-    const known = this.newestBoot.get(worker);
-    if (known === boot) return true;
-    this.newestBoot.set(worker, boot);
-    if (known !== undefined) this.bury(known);
-    for (const [id, entry] of this.entries)
-      if (entry.owner.worker === worker && entry.owner.boot !== boot) void this.remove(id, 'older boot');
-    return true;
-  }
-
-  private bury(boot: string): void {
-    this.deadBoots.add(boot);
-    const [oldest] = this.deadBoots;
-    if (this.deadBoots.size > DEAD_BOOTS_MAX && oldest !== undefined) this.deadBoots.delete(oldest);
-  }
-
-  async create(owner: Owner, pool: PoolSpec): Promise<CreateResult> {
-    if (this.closed || this.entries.size + this.creating >= this.options.containersMax)
-      return { kind: 'full' };
-    this.creating += 1;
+  /** Makes a container for `owner`; one that nobody wants by then is not made, or not kept. Throws Refusal. */
+  async create(owner: Owner, pool: PoolSpec, isWanted: () => boolean): Promise<string> {
+    if (this.closed || this.entries.size + this.creating.size >= this.options.containersMax)
+      throw new Refusal('full', 'the worker has as many containers as it may');
+    const name = `zf-tool-${randomUUID()}`;
+    this.creating.add(name);
     try {
-      const { broker, seccomp, engine } = this.options;
-      const id = await engine.create(createBody({ pool, poolKey: poolKeyOf(pool), owner, broker, seccomp }));
-      const attachTimer = setTimeout(() => void this.remove(id, 'never attached'), ATTACH_WITHIN_MS);
-      this.entries.set(id, { owner, attach: undefined, attachTimer });
-      if (this.closed) await this.remove(id, 'closing');
-      return { kind: 'created', id };
+      const id = await this.creates.run(isWanted, () => this.make(name, owner, pool));
+      if (id === undefined) throw new Refusal('too_slow', 'the caller is gone');
+      const timer = setTimeout(() => void this.remove(id, 'never attached'), ATTACH_WITHIN_MS);
+      this.entries.set(id, { id, owner, stage: { kind: 'made', timer } });
+      if (this.closed || !isWanted()) await this.remove(id, 'not wanted any more');
+      return id;
     } finally {
-      this.creating -= 1;
+      this.creating.delete(name);
     }
   }
 
-  /** The stream of a container of `owner`, started; undefined when there is none such, or it has one already. */
-  async attach(owner: Owner, id: string): Promise<Duplex | undefined> {
+  private make(name: string, owner: Owner, pool: PoolSpec): Promise<string> {
+    const { broker, seccomp, engine } = this.options;
+    return engine.create(name, createBody({ pool, poolKey: poolKeyOf(pool), owner, broker, seccomp }));
+  }
+
+  /** The stream of a container of `owner`, started. Throws Refusal when there is none such, or it has one already. */
+  async attach(owner: Owner, id: string, isWanted: () => boolean): Promise<Duplex> {
     const entry = this.find(owner, id);
-    if (entry === undefined || entry.attachTimer === undefined) return undefined;
-    clearTimeout(entry.attachTimer);
-    entry.attachTimer = undefined;
+    if (entry?.stage.kind !== 'made') throw new Refusal('not_found', 'no such container');
+    clearTimeout(entry.stage.timer);
+    entry.stage = { kind: 'starting' };
     try {
-      const stream = await this.starts.run(() => this.options.engine.attachAndStart(id));
-      if (!this.entries.has(id)) {
-        stream.destroy();
-        return undefined;
+      const stream = await this.starts.run(
+        () => isWanted() && this.isStarting(entry),
+        () => this.options.engine.attachAndStart(id),
+      );
+      if (stream === undefined || !this.isStarting(entry)) {
+        stream?.destroy();
+        throw new Refusal('not_found', 'the container is gone');
       }
-      entry.attach = stream;
+      entry.stage = { kind: 'attached', stream };
       stream.once('close', () => void this.remove(id, 'attach ended'));
       stream.on('error', () => stream.destroy());
       return stream;
@@ -112,22 +115,37 @@ export class Containers {
     }
   }
 
-  list(owner: Owner): string[] {
-    return [...this.entries].filter(([, entry]) => isSame(entry.owner, owner)).map(([id]) => id);
+  private isStarting(entry: Entry): boolean {
+    return entry.stage.kind === 'starting';
   }
 
-  /** Ends a container of `owner`, and waits for one that is ending; one that is not there is fine. */
+  /** Ids of the containers of `owner` that are not on their way out. */
+  list(owner: Owner): string[] {
+    return [...this.entries.values()]
+      .filter((entry) => isSame(entry.owner, owner) && entry.stage.kind !== 'leaving')
+      .map(({ id }) => id);
+  }
+
+  /** Ends a container of `owner`; resolves once it is gone. Throws Refusal when there is none such. */
   async end(owner: Owner, id: string): Promise<void> {
-    if (this.find(owner, id) !== undefined) await this.remove(id, 'asked for');
-    else await this.removing.get(id);
+    if (this.find(owner, id) === undefined) throw new Refusal('not_found', 'no such container');
+    await this.remove(id, 'asked for');
+  }
+
+  /** Ends all containers of the worker's other boots (C3). */
+  endOlder({ worker, boot }: Owner): void {
+    for (const { id, owner } of this.entries.values())
+      if (owner.worker === worker && owner.boot !== boot) void this.remove(id, 'older boot');
   }
 
   /** Removes what carries this broker's label and is not known to it (C3). Throws when the engine cannot be asked. */
   async sweep(): Promise<void> {
-    for (const { Id: id } of await this.options.engine.list(this.options.broker)) {
-      if (this.entries.has(id) || this.creating > 0) continue;
-      await this.destroy(id, 'orphan');
-    }
+    // Asked before what is known is looked at: a container that is made meanwhile is in neither.
+    const found = await this.options.engine.list(this.options.broker);
+    const isKnown = (id: string, names: readonly string[]): boolean =>
+      this.entries.has(id) || names.some((name) => this.creating.has(name.slice(1)));
+    const orphans = found.filter(({ Id: id, Names: names }) => !isKnown(id, names));
+    await Promise.all(orphans.map(({ Id: id }) => this.destroy(id, 'orphan')));
   }
 
   /** Ends every container. */
@@ -144,36 +162,29 @@ export class Containers {
     return entry !== undefined && isSame(entry.owner, owner) ? entry : undefined;
   }
 
+  /** Resolves once the container is gone, or left to the sweep. */
   private async remove(id: string, why: string): Promise<void> {
     const entry = this.entries.get(id);
     if (entry === undefined) return;
-    this.entries.delete(id);
-    clearTimeout(entry.attachTimer);
-    // First the attach: while a reader stalls, the engine's kill and inspect hang.
-    entry.attach?.destroy();
-    await this.destroy(id, why);
+    const { stage } = entry;
+    if (stage.kind === 'leaving') return stage.gone;
+    if (stage.kind === 'made') clearTimeout(stage.timer);
+    const gone = this.destroy(id, why).finally(() => this.entries.delete(id));
+    entry.stage = { kind: 'leaving', gone };
+    // Before the kill is sent: while a reader stalls, the engine's kill and inspect hang.
+    if (stage.kind === 'attached') stage.stream.destroy();
+    await gone;
   }
 
-  private destroy(id: string, why: string): Promise<void> {
-    const removing =
-      this.removing.get(id) ?? this.tryRemoving(id, why).finally(() => this.removing.delete(id));
-    this.removing.set(id, removing);
-    return removing;
-  }
-
-  private async tryRemoving(id: string, why: string): Promise<void> {
-    for (let tries = 1; ; tries += 1) {
+  private async destroy(id: string, why: string): Promise<void> {
+    for (let tries = 1; tries <= REMOVE_TRIES; tries += 1) {
       try {
-        await this.options.engine.destroy(id);
+        await this.removals.run(always, () => this.options.engine.destroy(id));
         this.options.log.debug({ container: id, why }, 'container_removed');
         return;
       } catch (error) {
-        if (tries < REMOVE_TRIES) continue;
-        this.options.log.warn(
-          { container: id, why, error: (error as Error).message },
-          'container_not_removed',
-        );
-        return;
+        const fields = { container: id, why, error: (error as Error).message };
+        if (tries === REMOVE_TRIES) this.options.log.warn(fields, 'container_not_removed');
       }
     }
   }

@@ -7,42 +7,60 @@ import { CONTAINER_LABEL, TOOL_ROLE, type EngineInfo } from '@zerofleet/protocol
 const CALL_TIMEOUT_MS = 20_000;
 /** A kill that takes longer is left to the forced removal, in ms. */
 const KILL_TIMEOUT_MS = 3_000;
+/** How long an answer about the engine is given again: it costs the engine much, and a caller nothing. */
+const FACTS_FOR_MS = 1_000;
 
-/** The engine did not answer in time. */
-export class EngineTimeout extends Error {
-  readonly code = 'engine_timeout';
+/** The engine did not do what it was asked for. */
+export class EngineError extends Error {
+  readonly code: 'engine_failed' | 'engine_away' | 'engine_timeout';
+  /** Its HTTP status, where it answered. */
+  readonly status: number | undefined;
+
+  constructor(code: EngineError['code'], message: string, status?: number) {
+    super(message);
+    this.code = code;
+    this.status = status;
+  }
 }
 
+const late = (what: string, timeoutMs: number): EngineError =>
+  new EngineError('engine_timeout', `${what} took longer than ${timeoutMs} ms`);
+
+const asEngineError = (error: Error & { statusCode?: number; code?: string }): EngineError => {
+  if (error instanceof EngineError) return error;
+  const isAway = error.statusCode === undefined && error.code !== undefined;
+  return new EngineError(isAway ? 'engine_away' : 'engine_failed', error.message, error.statusCode);
+};
+
+/** The call's result. Throws EngineError. */
 const within = async <T>(what: string, timeoutMs: number, call: Promise<T>): Promise<T> => {
   let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () => reject(new EngineTimeout(`${what} took longer than ${timeoutMs} ms`)),
-      timeoutMs,
-    );
+  const tooLate = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(late(what, timeoutMs)), timeoutMs);
   });
   try {
-    return await Promise.race([call, late]);
+    return await Promise.race([call, tooLate]);
+  } catch (error) {
+    throw asEngineError(error as Error);
   } finally {
     clearTimeout(timer);
   }
 };
 
-/** The engine's HTTP status in an error, where it is one. */
-export const statusOf = (error: unknown): number | undefined => (error as { statusCode?: number }).statusCode;
-
 /** Gone already, or going: what was asked for is so. */
-const isGone = (error: unknown): boolean => [304, 404, 409].includes(statusOf(error) ?? 0);
+const isGone = (error: unknown): boolean =>
+  error instanceof EngineError && [304, 404, 409].includes(error.status ?? 0);
 
 export class DockerEngine {
   private readonly docker: Docker;
+  private facts: { readonly atMs: number; readonly info: Promise<EngineInfo> } | undefined;
 
   constructor(socketPath: string) {
     this.docker = new Docker({ socketPath });
   }
 
-  async create(body: ContainerCreateOptions): Promise<string> {
-    return (await within('create', CALL_TIMEOUT_MS, this.docker.createContainer(body))).id;
+  async create(name: string, body: ContainerCreateOptions): Promise<string> {
+    return (await within('create', CALL_TIMEOUT_MS, this.docker.createContainer({ ...body, name }))).id;
   }
 
   /** Attaches, then starts: nothing the container says can be missed. The stream carries the engine's 8-byte headers. */
@@ -76,7 +94,15 @@ export class DockerEngine {
     return within('list', CALL_TIMEOUT_MS, this.docker.listContainers({ all: true, filters: { label } }));
   }
 
-  async info(references: readonly string[]): Promise<EngineInfo> {
+  /** What the engine is, and which of `references` it has; at most FACTS_FOR_MS old, and asked for once at a time. */
+  info(references: readonly string[]): Promise<EngineInfo> {
+    const nowMs = performance.now();
+    if (this.facts === undefined || nowMs - this.facts.atMs > FACTS_FOR_MS)
+      this.facts = { atMs: nowMs, info: this.askInfo(references) };
+    return this.facts.info;
+  }
+
+  private async askInfo(references: readonly string[]): Promise<EngineInfo> {
     const info = (await within('info', CALL_TIMEOUT_MS, this.docker.info())) as {
       ServerVersion: string;
       Runtimes?: Record<string, unknown>;
@@ -91,7 +117,7 @@ export class DockerEngine {
     try {
       return (await within('image', CALL_TIMEOUT_MS, this.docker.getImage(reference).inspect())).Id;
     } catch (error) {
-      if (statusOf(error) === 404) return null;
+      if (error instanceof EngineError && error.status === 404) return null;
       throw error;
     }
   }

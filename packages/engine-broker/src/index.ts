@@ -1,2 +1,6 @@
 /** The engine broker: the only holder of the Docker socket. */
 export * from './app.js';
+export * from './callers.js';
+export * from './containers.js';
+export * from './docker-engine.js';
+export * from './server.js';

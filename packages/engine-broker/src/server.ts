@@ -1,34 +1,39 @@
 /**
  * The broker's HTTP server on its unix socket. The contract: protocol/broker.ts.
  *
- * S1  No call is looked at before its token is right; tokens are compared in constant time.
+ * S1  Nothing of a call is done before its token is right, its boot is heard and it is one of the list (door.ts).
  * S2  A body is parsed against its closed schema; what it holds is read, never passed on.
- * S3  Upgraded connections are ours to end: the HTTP server waits for them when it closes, and does not know them.
+ * S3  One call a connection: nothing that follows it on the same one is ever read.
+ * S4  Connections are bounded in number and in time, so that no caller can hold the broker up: only an attach lasts.
+ * S5  Every connection is ours to end: none of them keeps the broker from stopping.
  */
-import { createHash, randomUUID, timingSafeEqual } from 'node:crypto';
-import type { IncomingMessage } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
-import { parseBootId, parseContainerId, parseWorkerId } from '@zerofleet/model';
-import {
-  BROKER_BOOT_HEADER,
-  BROKER_LIFE_HEADER,
-  BROKER_UPGRADE,
-  BROKER_WORKER_HEADER,
-} from '@zerofleet/protocol';
+import { randomUUID } from 'node:crypto';
+import { BROKER_LIFE_HEADER, BROKER_UPGRADE, encodeJson } from '@zerofleet/protocol';
 import type { Logger } from '@zerofleet/runtime';
+import type { Callers } from './callers.js';
 import type { Containers } from './containers.js';
 import type { Owner } from './create-body.js';
 import { parseCreateRequest } from './create-request.js';
-import { statusOf, type DockerEngine } from './docker-engine.js';
+import { EngineError, type DockerEngine } from './docker-engine.js';
+import { callerOf, callOf, type Call } from './door.js';
+import { listenOn } from './socket-file.js';
+import { Refusal } from './refusal.js';
 
-const BODY_BYTES_MAX = 4_096;
-const ATTACH_PATH = /^\/v1\/containers\/([A-Za-z0-9_-]+)\/attach$/;
+/** A call's headers, and its body, must be there within so long, in ms. */
+const CALL_WITHIN_MS = 5_000;
+const CHECK_EVERY_MS = 500;
+const HEADER_BYTES_MAX = 8_192;
+/** Connections beside one for each container that there may be. */
+const CALLS_MAX = 64;
 
 export interface BrokerServerOptions {
   readonly token: string;
   readonly images: readonly string[];
+  readonly callers: Callers;
   readonly containers: Containers;
+  readonly containersMax: number;
   readonly engine: DockerEngine;
   readonly log: Logger;
 }
@@ -36,133 +41,194 @@ export interface BrokerServerOptions {
 /** This life of the broker. */
 const LIFE = randomUUID();
 
-const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
+type Answer = { readonly status: number; readonly body?: unknown };
 
-/** A header that is there once, else nothing. */
-const one = (header: string | string[] | undefined): string => (typeof header === 'string' ? header : '');
+export class BrokerServer {
+  private readonly options: BrokerServerOptions;
+  private readonly server: Server;
+  private readonly sockets = new Set<Duplex>();
+  /** Connections on which a call has come, with what answers it; an attach is answered on the connection itself. */
+  private readonly used = new WeakMap<Duplex, ServerResponse | undefined>();
 
-/** The caller that the headers of a call name, if its token is right (S1). */
-export const callerOf = (headers: IncomingMessage['headers'], token: string): Owner | undefined => {
-  const given = /^Bearer (.+)$/.exec(headers.authorization ?? '')?.[1] ?? '';
-  if (!timingSafeEqual(digest(given), digest(token))) return undefined;
-  const worker = parseWorkerId(one(headers[BROKER_WORKER_HEADER]));
-  const boot = parseBootId(one(headers[BROKER_BOOT_HEADER]));
-  return worker === undefined || boot === undefined ? undefined : { worker, boot };
-};
+  constructor(options: BrokerServerOptions) {
+    this.options = options;
+    this.server = createServer({
+      headersTimeout: CALL_WITHIN_MS,
+      requestTimeout: CALL_WITHIN_MS,
+      connectionsCheckingInterval: CHECK_EVERY_MS,
+      maxHeaderSize: HEADER_BYTES_MAX,
+      insecureHTTPParser: false,
+      // Looked at in the door: Node's own refusal has no code, and spares upgrades.
+      requireHostHeader: false,
+    });
+    this.server.maxConnections = options.containersMax + CALLS_MAX;
+    this.server.on('connection', (socket: Duplex) => {
+      this.sockets.add(socket);
+      socket.on('error', () => socket.destroy());
+      socket.once('close', () => this.sockets.delete(socket));
+    });
+    const onRequest = (message: IncomingMessage, response: ServerResponse): void =>
+      void this.onRequest(message, response);
+    this.server.on('request', onRequest);
+    // Without these Node would meet an expectation, or refuse it, before anybody looked at the token.
+    this.server.on('checkContinue', onRequest);
+    this.server.on('checkExpectation', onRequest);
+    const onUpgrade = (message: IncomingMessage, socket: Duplex, head: Buffer): void =>
+      void this.onUpgrade(message, socket, head);
+    this.server.on('upgrade', onUpgrade);
+    this.server.on('connect', onUpgrade);
+    this.server.on('clientError', (error: Error & { code?: string }, socket: Duplex) =>
+      this.refuseRest(socket, refusalOfParser(error.code)),
+    );
+  }
 
-declare module 'fastify' {
-  interface FastifyRequest {
-    /** Set before any route runs. */
-    owner: Owner;
+  /** Listens at `path`, for the owner of this process and for group `gid`, where that is not 0. */
+  listen(path: string, gid: number): Promise<void> {
+    return listenOn(this.server, path, gid);
+  }
+
+  async close(): Promise<void> {
+    const closed = new Promise((resolve) => this.server.close(resolve));
+    for (const socket of this.sockets) socket.destroy();
+    await closed;
+  }
+
+  private async onRequest(message: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (this.used.has(message.socket)) return this.refuseRest(message.socket, secondCall());
+    this.used.set(message.socket, response);
+    response.shouldKeepAlive = false;
+    response.setHeader(BROKER_LIFE_HEADER, LIFE);
+    let answer: Answer;
+    try {
+      const { owner, call } = this.admit(message);
+      answer = await this.perform(owner, call, message, () => !response.destroyed);
+    } catch (error) {
+      const refusal = this.refusalOf(error);
+      answer = { status: refusal.status, body: refusal.body };
+    }
+    const body = answer.body === undefined ? undefined : encodeJson(answer.body);
+    response.statusCode = answer.status;
+    if (body !== undefined)
+      response.setHeader('content-type', 'application/json').setHeader('content-length', body.byteLength);
+    response.end(body);
+  }
+
+  /** Who calls for what. Throws Refusal. */
+  private admit(message: IncomingMessage): { owner: Owner; call: Call } {
+    const owner = callerOf(message, this.options.token);
+    if (this.options.callers.admit(owner)) this.options.containers.endOlder(owner);
+    return { owner, call: callOf(message) };
+  }
+
+  private async perform(
+    owner: Owner,
+    call: Call,
+    message: IncomingMessage,
+    isWanted: () => boolean,
+  ): Promise<Answer> {
+    const { containers, engine, images } = this.options;
+    switch (call.kind) {
+      case 'create': {
+        const body = await bodyOf(message, call.bytes);
+        return { status: 201, body: { id: await this.create(owner, body, isWanted) } };
+      }
+      case 'list':
+        return { status: 200, body: { containers: containers.list(owner).map((id) => ({ id })) } };
+      case 'engine':
+        return { status: 200, body: await engine.info(images) };
+      case 'end':
+        await containers.end(owner, call.id);
+        return { status: 204 };
+      case 'attach':
+        throw new Refusal('upgrade_required', `an attach is an upgrade to ${BROKER_UPGRADE}`);
+    }
+  }
+
+  private create(owner: Owner, body: Buffer, isWanted: () => boolean): Promise<string> {
+    const parsed = parseCreateRequest(body);
+    if (!parsed.ok) throw new Refusal('malformed', parsed.reason);
+    if (!this.options.images.includes(parsed.value.image))
+      throw new Refusal('image_not_listed', 'the image is not on the list of this broker');
+    return this.options.containers.create(owner, parsed.value, isWanted);
+  }
+
+  private async onUpgrade(message: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    if (this.used.has(socket)) return this.refuseRest(socket, secondCall());
+    this.used.set(socket, undefined);
+    try {
+      const { owner, call } = this.admit(message);
+      if (call.kind !== 'attach') throw new Refusal('not_found', 'no such call');
+      const stream = await this.options.containers.attach(owner, call.id, () => !socket.destroyed);
+      join(socket, stream, head);
+    } catch (error) {
+      refuseOn(socket, this.refusalOf(error));
+    }
+  }
+
+  /** Ends a connection on which there is more, or less, than one call; what it asked for first is not wanted any more. */
+  private refuseRest(socket: Duplex, refusal: Refusal): void {
+    const isAnswered = this.used.get(socket)?.headersSent === true;
+    if (isAnswered || !socket.writable) socket.destroy();
+    else refuseOn(socket, refusal);
+  }
+
+  private refusalOf(error: unknown): Refusal {
+    if (error instanceof Refusal) return error;
+    const message = error instanceof Error ? error.message : String(error);
+    this.options.log.warn({ error: message }, 'engine_call_failed');
+    return new Refusal(error instanceof EngineError ? error.code : 'engine_failed', message);
   }
 }
 
-const answer = (reply: FastifyReply, status: number, message: string): FastifyReply =>
-  reply.code(status).send({ error: message });
+const secondCall = (): Refusal => new Refusal('malformed', 'one call a connection');
 
-/** The server, not listening yet. */
-export const newBrokerServer = (options: BrokerServerOptions): FastifyInstance => {
-  const { containers, engine, images, token, log } = options;
-  const server = fastify({
-    logger: false,
-    bodyLimit: BODY_BYTES_MAX,
-    forceCloseConnections: true,
-  });
-  server.removeAllContentTypeParsers();
-  server.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) =>
-    done(null, body),
-  );
-  server.decorateRequest('owner');
-  server.addHook('onRequest', (request, reply, next) => {
-    void reply.header(BROKER_LIFE_HEADER, LIFE);
-    const owner = callerOf(request.headers, token);
-    if (owner === undefined) {
-      answer(reply, 401, 'no valid token, worker and boot');
-    } else if (!containers.admit(owner)) {
-      answer(reply, 410, 'this boot was replaced by a newer one');
-    } else {
-      request.owner = owner;
-      next();
-    }
-  });
-  server.setErrorHandler((error: Error & { statusCode?: number }, _request, reply) => {
-    const status = error.statusCode ?? 502;
-    if (status >= 500)
-      log.warn({ error: error.message, engineStatus: statusOf(error) }, 'engine_call_failed');
-    return answer(reply, status >= 400 && status < 500 ? status : 502, error.message);
-  });
-  server.setNotFoundHandler((_request, reply) => answer(reply, 404, 'no such thing'));
-  server.post('/v1/containers', (request, reply) => create(options, request, reply));
-  server.get('/v1/containers', (request) => ({
-    containers: containers.list(request.owner).map((id) => ({ id })),
-  }));
-  server.delete('/v1/containers/:id', async (request, reply) => {
-    const id = parseContainerId((request.params as { id: string }).id);
-    if (id !== undefined) await containers.end(request.owner, id);
-    return reply.code(204).send();
-  });
-  server.get('/v1/engine', () => engine.info(images));
-  const attached = new Set<Duplex>();
-  server.addHook('preClose', (done) => {
-    for (const socket of attached) socket.destroy();
-    done();
-  });
-  server.server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-    attached.add(socket);
-    socket.once('close', () => attached.delete(socket));
-    socket.on('error', () => socket.destroy());
-    void attach(options, request, socket, head).catch((error: Error) => {
-      log.warn({ error: error.message }, 'attach_failed');
-      refuseUpgrade(socket, 502);
-    });
-  });
-  return server;
+/** The body, all of it. Throws Refusal when the caller goes in the middle of it. */
+const bodyOf = async (message: IncomingMessage, length: number): Promise<Buffer> => {
+  const pieces: Buffer[] = [];
+  try {
+    for await (const piece of message as AsyncIterable<Buffer>) pieces.push(piece);
+  } catch {
+    throw new Refusal('malformed', 'half a body');
+  }
+  const body = Buffer.concat(pieces);
+  if (body.byteLength !== length) throw new Refusal('malformed', 'half a body');
+  return body;
 };
 
-const create = async (
-  { containers, images }: BrokerServerOptions,
-  request: FastifyRequest,
-  reply: FastifyReply,
-): Promise<FastifyReply> => {
-  const parsed = parseCreateRequest(Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0));
-  if (!parsed.ok) return answer(reply, 400, parsed.reason);
-  const pool = parsed.value;
-  if (!images.includes(pool.image)) return answer(reply, 403, 'the image is not on the list of this broker');
-  const made = await containers.create(request.owner, pool);
-  if (made.kind === 'full') return answer(reply, 429, 'the worker has as many containers as it may');
-  return reply.code(201).send({ id: made.id });
+const refusalOfParser = (code: string | undefined): Refusal => {
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return new Refusal('too_slow', 'the call did not come in time');
+  if (code === 'HPE_HEADER_OVERFLOW') return new Refusal('headers_too_large', 'too many headers');
+  return new Refusal('malformed', 'not HTTP as it is spoken here');
 };
 
-const refuseUpgrade = (socket: Duplex, status: number): void => {
-  socket.end(`HTTP/1.1 ${status} Refused\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`);
+/** A refusal where there is no response object to write it with. */
+const refuseOn = (socket: Duplex, refusal: Refusal): void => {
+  const body = encodeJson(refusal.body);
+  const head = [
+    `HTTP/1.1 ${refusal.status} Refused`,
+    'connection: close',
+    'content-type: application/json',
+    `content-length: ${body.byteLength}`,
+    `${BROKER_LIFE_HEADER}: ${LIFE}`,
+  ];
+  socket.end(Buffer.concat([Buffer.from(`${head.join('\r\n')}\r\n\r\n`), body]), () => socket.destroy());
 };
 
 /** Joins the caller's connection to the container's stream until one of them ends. */
-const attach = async (
-  { containers, token }: BrokerServerOptions,
-  request: IncomingMessage,
-  socket: Duplex,
-  head: Buffer,
-): Promise<void> => {
-  const owner = callerOf(request.headers, token);
-  if (owner === undefined) return refuseUpgrade(socket, 401);
-  const id = ATTACH_PATH.exec(request.url ?? '')?.[1];
-  if (id === undefined || request.headers.upgrade !== BROKER_UPGRADE || !containers.admit(owner))
-    return refuseUpgrade(socket, 404);
-  const stream = await containers.attach(owner, id);
-  if (stream === undefined) return refuseUpgrade(socket, 404);
-  if (socket.destroyed) {
-    stream.destroy();
-    return;
-  }
-  socket.write(
-    `HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: ${BROKER_UPGRADE}\r\n${BROKER_LIFE_HEADER}: ${LIFE}\r\n\r\n`,
-  );
+const join = (socket: Duplex, stream: Duplex, head: Buffer): void => {
+  socket.once('close', () => stream.destroy());
+  if (socket.destroyed) return void stream.destroy();
+  const lines = [
+    'HTTP/1.1 101 Switching Protocols',
+    'connection: Upgrade',
+    `upgrade: ${BROKER_UPGRADE}`,
+    `${BROKER_LIFE_HEADER}: ${LIFE}`,
+  ];
+  socket.write(`${lines.join('\r\n')}\r\n\r\n`);
   if (head.byteLength > 0) stream.write(head);
   socket.pipe(stream);
   stream.pipe(socket);
   // The server's connections stay half open: a caller that is gone shows as an end, not as a close.
   socket.once('end', () => stream.destroy());
-  socket.once('close', () => stream.destroy());
   stream.once('close', () => socket.destroy());
 };

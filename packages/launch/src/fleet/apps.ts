@@ -7,6 +7,8 @@ import type { PartSpec } from './part.js';
 import { answersOk } from './status.js';
 
 const READY_MS = 60_000;
+/** The worker's name, and the only one that its broker is there for. */
+const WORKER = 'embedded';
 
 export interface AppsPlan {
   readonly mode: ExecutionMode;
@@ -73,7 +75,7 @@ export const planApps = (plan: AppsPlan): readonly PartSpec[] => {
   );
   const worker = spec('worker', [entryOf('worker')], plan.ports.worker, {
     ...natsEnv(plan),
-    ZF_WORKER_ID: 'embedded',
+    ZF_WORKER_ID: WORKER,
     ZF_SECRETS_KEY_FILE: plan.secretsKeyFile,
     ZF_EXECUTION_MODE: plan.mode,
     ZF_TOOLS_DIR: DEFINITIONS,
@@ -88,6 +90,7 @@ export const planApps = (plan: AppsPlan): readonly PartSpec[] => {
     ZF_BROKER_TOKEN_FILE: plan.tokenFile,
     ZF_DOCKER_SOCKET: dockerSocket(plan.env['DOCKER_HOST']),
     ZF_BROKER_IMAGES: plan.image,
+    ZF_BROKER_WORKERS: WORKER,
     ZF_NODE: plan.brokerName,
     ZF_SECCOMP_FILE: SECCOMP,
   });
