@@ -19,6 +19,7 @@ import type { Decision } from '@zerofleet/model';
 import { loadCoordinatorConfig, type CoordinatorConfig } from './config.js';
 import type { Plan } from './controllers/schedule-keeper.js';
 import { Controls } from './controls/controls.js';
+import { SessionBook } from './controls/session-book.js';
 import { Access } from './gateway/access.js';
 import type { AdmissionOptions } from './gateway/admission.js';
 import { Catalog } from './gateway/catalog.js';
@@ -29,6 +30,7 @@ import { Roster } from './gateway/roster.js';
 import { addRoutes } from './gateway/routes.js';
 import { planRun } from './gateway/scheduled.js';
 import { newApiServer } from './gateway/server.js';
+import { addSessionRoutes } from './gateway/session-routes.js';
 import { Shedding } from './gateway/shedding.js';
 import { TenantDirectory } from './gateway/tenants.js';
 import { Shard } from './shard.js';
@@ -62,7 +64,8 @@ export const buildCoordinator = (env: Environment, quit: Quit): Service => {
   };
   const plan: Plan = (record, atMs) => planRun(admission, record, atMs);
   const roster = new Roster(systemClock, config.workerSilenceMs);
-  const shard = new Shard({ config, catalog, controls, plan, roster, version, log, quit });
+  const sessions = new SessionBook(config.sessionKeepMs);
+  const shard = new Shard({ config, catalog, controls, sessions, plan, roster, version, log, quit });
   const registry = newRegistry();
   const metrics = new GatewayMetrics(registry, () => shard.gauges());
   const access = new Access(directory, controls, systemClock);
@@ -77,6 +80,11 @@ export const buildCoordinator = (env: Environment, quit: Quit): Service => {
     writer: () => shard.writer(),
   });
   addControlRoutes(api, desk, { admission, roster, usageOf: (tenant) => shard.usage(tenant) });
+  addSessionRoutes(api, {
+    book: sessions,
+    end: (tenant, session) => shard.endSession(tenant, session),
+    clock: systemClock,
+  });
   const admin = new AdminServer({
     host: config.adminHost,
     port: config.adminPort,

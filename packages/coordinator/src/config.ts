@@ -32,6 +32,8 @@ export interface CoordinatorConfig extends CommonConfig, NatsConfig, RedisConfig
   deadMaxBytes: number;
   blobsMaxBytes: number;
   controlsMaxBytes: number;
+  sessionFilesMaxBytes: number;
+  sessionKeepMs: number;
   ledgerFormat: LedgerFormat;
   queuedMax: number;
   payloadBytesMax: number;
@@ -124,6 +126,18 @@ const schema: ConfigSchema<CoordinatorConfig> = {
     format: 'positive',
     default: GIB / 4,
     env: 'ZF_CONTROLS_MAX_BYTES',
+  },
+  sessionFilesMaxBytes: {
+    doc: 'Bytes of the files that sessions left, at most',
+    format: 'positive',
+    default: 4 * GIB,
+    env: 'ZF_SESSION_FILES_MAX_BYTES',
+  },
+  sessionKeepMs: {
+    doc: 'A session that was not used for so long is over, and its files are removed, in ms',
+    format: 'positive',
+    default: 7 * 24 * 3_600_000,
+    env: 'ZF_SESSION_KEEP_MS',
   },
   ledgerFormat: {
     doc: 'Newest ledger format to write; the one before keeps the way back to the release before open',

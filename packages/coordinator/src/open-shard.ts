@@ -19,12 +19,14 @@ import { NatsLedger } from './adapters/nats-ledger.js';
 import { NatsWorkers } from './adapters/nats-workers.js';
 import { OutcomeIndexer } from './adapters/outcome-index.js';
 import { OutcomeStore } from './adapters/outcomes.js';
+import { SessionStore } from './adapters/session-store.js';
 import { ensureStreams } from './adapters/streams.js';
 import { NatsTimers } from './adapters/timers.js';
 import { UsageStore } from './adapters/usage-store.js';
 import type { CoordinatorConfig } from './config.js';
 import { ScheduleKeeper, type Plan } from './controllers/schedule-keeper.js';
 import type { Controls } from './controls/controls.js';
+import type { SessionBook } from './controls/session-book.js';
 import type { Engine } from './engine/engine.js';
 import type { Fold } from './engine/fold.js';
 import type {
@@ -42,6 +44,8 @@ import type { DeadLetterAccess } from './gateway/shard-access.js';
 const LOOK_TIMEOUT_MS = 1_500;
 /** Blobs are kept longer than what may name them by this, in ms. */
 const BLOB_MARGIN_MS = 86_400_000;
+/** Saved files that no record names are kept for so long: their record may be on its way, in ms. */
+const SESSION_FILES_MARGIN_MS = 3 * 3_600_000;
 
 export interface OpenShard {
   readonly ports: {
@@ -56,6 +60,7 @@ export interface OpenShard {
   readonly blobs: BlobStore;
   readonly deadLetters: DeadLetterAccess;
   readonly controls: ControlStore;
+  readonly sessions: SessionStore;
   /** Runs what a leader runs, until the returned function is called. */
   lead(engine: Engine, fold: Fold, plan: Plan): () => Promise<void>;
 }
@@ -68,9 +73,10 @@ export const openShard = async (options: {
   readonly redis: Redis;
   readonly log: Logger;
   readonly controls: Controls;
+  readonly book: SessionBook;
   readonly roster: Roster;
 }): Promise<OpenShard> => {
-  const { connection, names, config, redis, log, controls, roster } = options;
+  const { connection, names, config, redis, log, controls, book, roster } = options;
   const shard = config.shard as ShardId;
   const manager = await ensureStreams(connection, names, config);
   const looks = await jetstreamManager(connection, { timeout: LOOK_TIMEOUT_MS });
@@ -80,6 +86,12 @@ export const openShard = async (options: {
     maxBytes: config.blobsMaxBytes,
     replicas: config.replicas,
   });
+  const files = natsBlobStore(connection, names.sessionFiles, {
+    maxBytes: config.sessionFilesMaxBytes,
+    replicas: config.replicas,
+  });
+  // Workers only open it: it must be there before the first of them does.
+  await files.ready();
   const outcomes = new OutcomeStore({
     ...{ connection, manager: looks, names, shard, redis },
     ...{ clock: systemClock, dead: deadLetters },
@@ -112,6 +124,10 @@ export const openShard = async (options: {
       line: new NatsLeaderLine(connection, names, log),
     },
     controls: controlStore,
+    sessions: await SessionStore.open({
+      ...{ connection, manager: looks, names, files, settings: config, book, log },
+      clock: systemClock,
+    }),
     remote: new RemoteLeader(connection, names),
     blobs,
     deadLetters,
@@ -124,7 +140,13 @@ export const openShard = async (options: {
         keepMs: config.outcomesMaxAgeMs + BLOB_MARGIN_MS,
         isNeeded: (sha256) => fold.state.needsBlob(sha256),
       });
-      const services = new ServiceGroup([indexer, sweeper]);
+      // Whoever saves files drops those before; this is for what a death in between has left.
+      const filesSweeper = new BlobSweeper({
+        ...{ blobs: files, clock: systemClock, log },
+        keepMs: SESSION_FILES_MARGIN_MS,
+        isNeeded: (sha256) => book.names(sha256),
+      });
+      const services = new ServiceGroup([indexer, sweeper, filesSweeper]);
       void services.start();
       const keeper = new ScheduleKeeper({
         ...{ controls, plan, log },

@@ -35,6 +35,7 @@ import { inspectLedgerServer, type LedgerServer } from './adapters/ledger-server
 import type { CoordinatorConfig } from './config.js';
 import type { Plan } from './controllers/schedule-keeper.js';
 import type { Controls } from './controls/controls.js';
+import type { SessionBook } from './controls/session-book.js';
 import type { ControlWriter } from './controls/writer.js';
 import { JobFeed } from './engine/job-feed.js';
 import type { JobSnapshot } from './engine/ports.js';
@@ -62,6 +63,8 @@ export interface ShardOptions {
   readonly config: Readonly<CoordinatorConfig>;
   readonly catalog: Catalog;
   readonly controls: Controls;
+  /** Open sessions, as this replica hears of them. */
+  readonly sessions: SessionBook;
   /** Makes the job of a schedule's run. */
   readonly plan: Plan;
   /** Hears the workers, whoever leads. */
@@ -163,6 +166,17 @@ export class Shard implements Service, ShardAccess {
     if (engine !== undefined) return engine.usage(tenant);
     const reply = await this.open?.remote.call({ v: LEADER_VERSION, kind: 'usage', tenant });
     return reply?.kind === 'usage' ? reply.usage : undefined;
+  }
+
+  /** Ends a session, its files and its container. */
+  async endSession(tenant: TenantId, session: string): Promise<'ended' | 'unknown' | 'unavailable'> {
+    if (!this.isConnected() || this.open === undefined) return 'unavailable';
+    try {
+      return await this.open.sessions.end(tenant, session);
+    } catch (error) {
+      this.options.log.warn({ error: String(error) }, 'session_not_ended');
+      return 'unavailable';
+    }
   }
 
   writer(): ControlWriter | undefined {
@@ -272,7 +286,7 @@ export class Shard implements Service, ShardAccess {
 
   /** One life; resolves to why it is over. Throws when it cannot begin. */
   private async live(link: NatsLink): Promise<string> {
-    const { config, catalog, log, controls, plan, roster } = this.options;
+    const { config, catalog, log, controls, sessions, plan, roster } = this.options;
     const { redis } = this;
     const { connection } = link;
     if (redis === undefined) throw new Error('not started');
@@ -284,6 +298,7 @@ export class Shard implements Service, ShardAccess {
       redis,
       log,
       controls,
+      book: sessions,
       roster,
     }));
     return new Promise((resolve) => {
@@ -298,6 +313,7 @@ export class Shard implements Service, ShardAccess {
         payloadBytesMax: config.payloadBytesMax,
         keptMs: config.outcomesMaxAgeMs,
         controls,
+        sessions,
         commitWindow: config.commitWindow,
         workerSilenceMs: config.workerSilenceMs,
         upkeep: UPKEEP_LIMITS,

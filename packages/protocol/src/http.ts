@@ -1,5 +1,5 @@
 /** The tenant API's answers about jobs, tools and the fleet; what it takes stands in submit.ts. docs/api.md explains them to readers. */
-import { PROBLEMS, type Egress, type JsonObject, type PriorityClass, type Refusal } from '@zerofleet/model';
+import { PROBLEMS, type Egress, type JsonObject, type PriorityClass, type Refusal, type SessionState } from '@zerofleet/model';
 import { Type, type Static } from 'typebox';
 import { AttemptShape, CLASS_NAMES, CountShape, JobIdShape, JsonShape, OutputChunkShape } from './shapes.js';
 
@@ -36,6 +36,8 @@ export const JobViewShape = Type.Object({
   class: Type.Optional(Type.Unsafe<PriorityClass>(Type.Union(CLASS_NAMES.map((name) => Type.Literal(name))))),
   /** The session that it belongs to; null for none. */
   session: Type.Optional(Type.Union([Type.String(), Type.Null()])),
+  /** What the job found of its session; null where it has none, and before its end. */
+  sessionState: Type.Optional(Type.Union([Type.Unsafe<SessionState>(Type.String()), Type.Null()])),
   /** The schedule that submitted it; null where a caller did. */
   schedule: Type.Optional(Type.Union([Type.String(), Type.Null()])),
   stage: Type.Unsafe<JobStage>(Stage),

@@ -9,6 +9,7 @@ export * from './frame-payloads.js';
 export * from './frames.js';
 export * from './http.js';
 export * from './http-controls.js';
+export * from './http-sessions.js';
 export * from './http-fleet.js';
 export * from './leader.js';
 export * from './ledger.js';

@@ -61,6 +61,8 @@ export interface BlobStore {
 
 /** A blob store of which each blob is one owner's alone, who may remove it. */
 export interface OwnedBlobs extends BlobStore {
+  /** Resolves once the bucket is there. Throws on broken IO. */
+  ready(): Promise<void>;
   /** Removes `ref`; that it is not there is fine. Throws on broken IO. */
   drop(ref: BlobRef): Promise<void>;
 }
@@ -153,6 +155,10 @@ class NatsBlobs implements OwnedBlobs, BlobShelf {
     if (sha256(bytes) !== ref.sha256)
       throw new BlobError(`blob ${ref.sha256} does not hold what its name says`);
     return bytes;
+  }
+
+  async ready(): Promise<void> {
+    await this.open();
   }
 
   async drop(ref: BlobRef): Promise<void> {

@@ -33,6 +33,7 @@ import {
 } from '@zerofleet/protocol';
 import { every, type Cancel, type Clock, type Logger } from '@zerofleet/runtime';
 import type { Controls } from '../controls/controls.js';
+import type { SessionBook } from '../controls/session-book.js';
 import { Attempts } from './attempts.js';
 import { Cancels, type CancelReply } from './cancels.js';
 import { Certainty } from './certainty.js';
@@ -62,6 +63,8 @@ export interface ReignOptions {
   readonly usage: UsagePort;
   /** What operators and tenants have set. */
   readonly controls: Controls;
+  /** Open sessions; left out where none are kept. */
+  readonly sessions?: SessionBook;
   readonly clock: Clock;
   readonly log: Logger;
   readonly tools: ReadonlyMap<ToolName, ToolDefinition>;
@@ -358,6 +361,7 @@ export class Engine {
       keys: new KeyDesk(state, outcomes),
       quotas: new QuotaDesk({
         ...{ controls, state, usage, departures, clock },
+        sessions: this.options.sessions,
         outcomeBytesMax: (job) => fold.needOf(job).outcomeBytesMax,
       }),
       find: (tenant, id) => this.lookups.find(tenant, id),

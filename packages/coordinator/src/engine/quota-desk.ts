@@ -10,6 +10,7 @@ import type { NotTaken, RateLeft } from '@zerofleet/protocol';
 import { RateBucket } from '@zerofleet/scheduler';
 import type { Clock } from '@zerofleet/runtime';
 import type { Controls } from '../controls/controls.js';
+import type { SessionBook } from '../controls/session-book.js';
 import type { Departures } from './departures.js';
 import type { ShardState } from './shard-state.js';
 import type { UsageBook } from './usage-book.js';
@@ -23,6 +24,8 @@ export interface QuotaDeskOptions {
   readonly usage: UsageBook;
   readonly departures: Departures;
   readonly clock: Clock;
+  /** Sessions that are open though no job of theirs is live; undefined where none are kept. */
+  readonly sessions: SessionBook | undefined;
   /** What the outcome of a job may take to store, at most, in bytes. */
   readonly outcomeBytesMax: (job: JobEnvelope) => number;
 }
@@ -67,10 +70,14 @@ export class QuotaDesk {
   }
 
   private overSessions({ tenant, extras }: JobEnvelope, { sessionsMax }: Quotas): NotTaken | undefined {
-    const { usage, departures, clock } = this.options;
+    const { usage, departures, clock, sessions } = this.options;
     const session = extras?.session;
-    if (sessionsMax === null || session === undefined || usage.hasSession(tenant, session)) return undefined;
-    if (usage.sessions(tenant) < sessionsMax) return undefined;
+    if (sessionsMax === null || session === undefined) return undefined;
+    const nowMs = clock.wallMs();
+    const isBusy = (name: string): boolean => usage.hasSession(tenant, name);
+    if (isBusy(session) || sessions?.get(tenant, session, nowMs) !== undefined) return undefined;
+    const beside = sessions?.countBeside(tenant, isBusy, nowMs) ?? 0;
+    if (usage.sessions(tenant) + beside < sessionsMax) return undefined;
     return refusal('quota_sessions', departures.nextInMs(tenant, clock.wallMs()));
   }
 
@@ -81,7 +88,8 @@ export class QuotaDesk {
     const bytes = payload.kind === 'blob' ? payload.blob.bytes : payload.bytes;
     // One whose outcome could never be stored would wait for ever.
     if (bytes + outcomeBytesMax(envelope) > storedBytesMax) return refusal('quota_stored', undefined);
-    if (usage.storedBytes(tenant) + bytes <= storedBytesMax) return undefined;
+    const files = this.options.sessions?.savedBytes(tenant) ?? 0;
+    if (usage.storedBytes(tenant) + files + bytes <= storedBytesMax) return undefined;
     const freeAtMs = usage.nextFreeAtMs(tenant);
     return refusal('quota_stored', freeAtMs === Infinity ? undefined : freeAtMs - clock.wallMs());
   }

@@ -24,6 +24,7 @@ export const viewOf = (job: JobSnapshot, output: OutputView | null): JobView => 
     toolVersion: envelope.toolVersion,
     class: envelope.class,
     session: envelope.extras?.session ?? null,
+    sessionState: report?.session?.state ?? null,
     schedule: envelope.extras?.schedule?.name ?? null,
     stage: stageOf(job),
     attempt: attemptOf(job),
