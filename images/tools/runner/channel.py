@@ -34,6 +34,11 @@ class Channel:
             self._waiting = self.read()
         return self._waiting.pop(0)
 
+    def waiting(self) -> list[Frame]:
+        """What has come with the message that was received last."""
+        waiting, self._waiting = self._waiting, []
+        return waiting
+
     def read(self) -> list[Frame]:
         """What one read brings, which may be nothing whole. Ends this process when the supervisor is gone."""
         data = os.read(self.fd, READ_BYTES)

@@ -127,7 +127,7 @@ class Sandbox:
     def signal(self, number: int) -> None:
         """Signals every process of the call that is under way, or ends the collecting of its files. KILL ends all."""
         if number == signal.SIGKILL:
-            self._signal(number)
+            self._end_all()
         elif self._state == _BUSY and self._shell is not None and self._current is not None:
             self._current.send(messages.INTERRUPT, b"")
         elif self._state == _BUSY and self._spared():
@@ -150,8 +150,7 @@ class Sandbox:
         self._session = True
         self._replaced = 0
         if self._spoilt and self._ahead is not None:
-            self._let_go.add(self._ahead.pid)
-            self._ahead.close()
+            self._let_go_of(self._ahead)
             self._ahead = None
         if self._helper().sealed:
             self._become(_READY)
@@ -242,7 +241,25 @@ class Sandbox:
         elif self._strays_until is None:
             self._strays_until = time.monotonic() + STRAYS_S_MAX
         elif time.monotonic() > self._strays_until:
-            self._signal(signal.SIGKILL)
+            self._end_all()
+
+    def _end_all(self) -> None:
+        """Kills whatever lives, the session's shells and the process forked ahead too."""
+        self._signal(signal.SIGKILL)
+        self._strays_until = None
+        for shell in self._shells.values():
+            if shell is not self._current:
+                self._let_go_of(shell)
+        self._shells.clear()
+        if self._ahead is not None:
+            self._let_go_of(self._ahead)
+            self._ahead = None
+            self._listener.helper_gone()
+
+    def _let_go_of(self, process: JobProcess) -> None:
+        if process.status is None:
+            self._let_go.add(process.pid)
+        process.close()
 
     def _note_exit(self, pid: int, status: int, usage: resource.struct_rusage) -> None:
         cpu_s = usage.ru_utime + usage.ru_stime

@@ -5,7 +5,7 @@ Y2  The shell holds descriptors 0 to 2 and hands its children nothing more. It r
     its exit status takes through /proc, by this process's descriptors.
 Y3  A call is over when the shell says so under a name of that call, or is gone. Whatever the code says there, under
     whatever name, is only that call's exit status.
-Y4  INTERRUPT reaches the processes that began during the call, each once, and the shell; a shell that does not heed it
+Y4  INTERRUPT reaches the processes that began during the call, and the shell; a shell that does not heed it
     is made to let go of what it is doing. What ran before is left alone. The call then counts as ended by the signal,
     unless its code ended with a failure of its own.
 """
@@ -31,6 +31,10 @@ from tools.programs import memory_file, spawn
 # How often what does not let go is told again, and when a shell is made to that has had its time to heed TERM.
 _AGAIN_S = 0.1
 _HEED_S = 0.2
+# Below this age a process may not have become what it was forked for, in clock ticks.
+_YOUNG_TICKS = 10
+# How often a shell that was made to let go is asked for the exit status again.
+_ASKS_MAX = 100
 _STATUS_BYTES = 4_096
 # An answer holds an exit status and little else.
 _ANSWER_BYTES = 4_096
@@ -52,6 +56,7 @@ class ShellKeeper:
         # Since the call was interrupted: which processes were told, by id and start, and since when.
         self._told: set[tuple[int, int]] | None = None
         self._told_at = 0.0
+        self._asks_left = 0
         self._variables = self._code = self._stdin = -1
 
     def serve(self, call: Call, env: dict[str, str]) -> NoReturn:
@@ -65,6 +70,8 @@ class ShellKeeper:
         self._status, self._status_in = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._start(env)
         self._begin(call, env)
+        for kind, payload in self._channel.waiting():
+            self._heed(kind, payload)
         while True:
             self._turn()
 
@@ -124,6 +131,7 @@ class ShellKeeper:
     def _heed(self, kind: int, payload: bytes) -> None:
         if kind == INTERRUPT and self._name and self._told is None:
             self._told, self._told_at = set(), time.monotonic()
+            self._asks_left = _ASKS_MAX
         elif kind == CALL:
             run = decode_json(payload)
             try:
@@ -165,27 +173,39 @@ class ShellKeeper:
     def _leave(self, status: int) -> NoReturn:
         """The shell is gone, and this process goes with it."""
         if self._name and os.WIFSIGNALED(status):
-            answer = killed_by(os.WTERMSIG(status), self._value(None, alive=False))
+            number = os.WTERMSIG(status) if self._told is None else signal.SIGTERM
+            answer = killed_by(number, self._value(None, alive=False))
             self._channel.send(ANSWER, answer.encoded(_ANSWER_BYTES))
         elif self._name:
             answer = self._answer_of(os.WEXITSTATUS(status), alive=False)
             self._channel.send(ANSWER, answer.encoded(_ANSWER_BYTES))
         os._exit(0)
 
-    def _interrupt(self, done: set[tuple[int, int]]) -> None:
-        processes = descendants.table()
-        for pid in descendants.below([self._shell], processes):
-            born = (pid, processes[pid].started)
-            if processes[pid].started >= self._since and born not in done:
-                done.add(born)
-                # The first makes the shell, which waits for it, let go; the second is for who does not heed the first.
-                descendants.send(os.kill, pid, signal.SIGINT)
-                descendants.send(os.kill, pid, signal.SIGTERM)
-        if (self._shell, 0) not in done:
-            done.add((self._shell, 0))
+    def _interrupt(self, told: set[tuple[int, int]]) -> None:
+        if (self._shell, 0) not in told:
+            told.add((self._shell, 0))
             descendants.send(os.kill, self._shell, signal.SIGTERM)
         elif time.monotonic() > self._told_at + _HEED_S:
-            descendants.send(os.kill, self._shell, signal.SIGINT)
+            self._make_let_go()
+        processes = descendants.table()
+        grown_up = _now_ticks() - _YOUNG_TICKS
+        for pid in descendants.below([self._shell], processes):
+            started = processes[pid].started
+            if started < self._since or (pid, started) in told:
+                continue
+            # A shell that was told lets go when what it waits for dies of the first; the second is for the rest.
+            descendants.send(os.kill, pid, signal.SIGINT)
+            descendants.send(os.kill, pid, signal.SIGTERM)
+            # One that was only just forked may not have heard: it still had the shell's own ways with signals.
+            if started <= grown_up:
+                told.add((pid, started))
+
+    def _make_let_go(self) -> None:
+        descendants.send(os.kill, self._shell, signal.SIGINT)
+        # A shell that was just reading its commands has dropped them, the one that asks for the exit status too.
+        if self._asks_left > 0:
+            self._asks_left -= 1
+            self._write(shell_calls.status_line(self._name, self._path(self._status_in)))
 
     def _write(self, data: bytes) -> None:
         rest = memoryview(data)

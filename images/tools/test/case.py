@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 import unittest
 from typing import Callable
 
 from client import PATIENCE_S, Report, Runner
 
-# In a shell: ends every process of its user but itself, its shell and that one's keeper. In a session that is first of
-# all the process forked ahead.
-END_OTHERS = """
-for status in /proc/[0-9]*/status; do
-    pid=${status#/proc/}; pid=${pid%/status}
-    case " $$ $PPID $BASHPID " in *" $pid "*) continue;; esac
-    grep -q "^Uid:.$UID" $status && kill -9 $pid
-done 2>/dev/null
+_END_OTHERS = """
+import os, sys
+spared = {os.getpid(), *map(int, sys.argv[2:])}
+while True:
+    for name in os.listdir("/proc"):
+        try:
+            if name.isdecimal() and int(name) not in spared:
+                if f"Uid:\\t{os.getuid()}\\t" in open(f"/proc/{name}/status").read():
+                    os.kill(int(name), 9)
+        except OSError:
+            pass
+    if sys.argv[1] == "once":
+        break
 """
+
+
+def end_others(how_often: str) -> str:
+    """Code for a shell: ends every process of its user but itself and the shell's keeper, `once` or for `ever`. In a
+    session that is first of all the process forked ahead."""
+    return f"python3 -S -c {shlex.quote(_END_OTHERS)} {how_often} $$ $PPID $BASHPID"
 
 
 class RunnerCase(unittest.TestCase):

@@ -10,7 +10,7 @@ import unittest
 from typing import Any
 from unittest import mock
 
-from case import END_OTHERS, RunnerCase
+from case import RunnerCase, end_others
 from client import (
     CREDIT,
     FILE_OUT,
@@ -231,7 +231,7 @@ os.mkdir("shut"); open("shut/in", "w").write("i"); os.chmod("shut", 0)
             self.skipTest("only with an account of its own")
         runner = self.runner
         limits = {**LIMITS, "filesBytes": 10_000_000, "filesCount": 10}
-        code = f"x=1; (sleep 0.5; {END_OTHERS}) & head -c 3000000 /dev/zero > big"
+        code = f"x=1; (sleep 0.5; {end_others('once')}) & head -c 3000000 /dev/zero > big"
         arguments = {"runtime": "terminal", "code": code, "shell": 0}
         runner.start("code_execution", arguments, session=True, collect=["big"], limits=limits)
         report = runner.finish(credit=False)

@@ -59,7 +59,7 @@ class Echo(RunnerCase):
                 self.runner.reset()
 
     def test_the_limit_is_of_both_streams_together(self) -> None:
-        code = "for i in $(seq 2000); do echo out; echo err >&2; done"
+        code = "for i in $(seq 1000); do echo out; echo err >&2; done"
         report = self.runner.run(
             "code_execution", {"runtime": "terminal", "code": code}, limits={**LIMITS, "outputBytes": 5_001}
         )

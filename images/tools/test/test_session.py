@@ -6,7 +6,7 @@ import os
 import time
 import uuid
 
-from case import END_OTHERS, RunnerCase
+from case import RunnerCase, end_others
 from client import (
     IS_ROOT,
     KEEP,
@@ -146,7 +146,7 @@ if os.fork() == 0:
         if not IS_ROOT:
             self.skipTest("only with an account of its own")
         runner = self.runner
-        runner.shell(f"(while :; do {END_OTHERS} done) & true")
+        runner.shell(f"({end_others('ever')}) & true")
         self.assertEqual(runner.process.wait(PATIENCE_S), 1)
         self.assertIn(b"ends whatever is forked ahead", runner.process.stderr.read())
 
@@ -154,7 +154,7 @@ if os.fork() == 0:
         if not IS_ROOT:
             self.skipTest("only with an account of its own")
         runner = self.runner
-        runner.shell(f"echo x > f; {END_OTHERS}")
+        runner.shell(f"echo x > f; {end_others('once')}")
         report = runner.call("code_execution", {"runtime": "terminal", "code": "cat f"})
         self.assertEqual(report.out, b"x\n")
         self.assertEqual(runner.shell("true").result["session"], {"shells": 1})

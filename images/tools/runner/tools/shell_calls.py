@@ -12,7 +12,8 @@ import re
 # Nothing of the shell's own start is the job's output, and nothing of a call goes to a file of its history. `stderr` is
 # the real one by a path; so far it is /dev/null, where bash has complained that it has no terminal.
 _START = "unset HISTFILE; set +o history +H; history -c; PS1= PS2= PS4='+ '; exec 2>{stderr}\n"
-_CALL = "\\builtin source {code}{args} <{stdin}\n\\builtin printf '{name} %d\\n' \"$?\" >{status}\n"
+_CALL = "\\builtin source {code}{args} <{stdin}\n"
+_STATUS = "\\builtin printf '{name} %d\\n' \"$?\" >{status}\n"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 
@@ -23,8 +24,13 @@ def start_line(stderr: str) -> bytes:
 def call_lines(name: str, code: str, args: list[str], stdin: str, status: str) -> bytes:
     """What makes the shell run the file `code` and write "`name` exit-status" to `status`."""
     words = "".join(" " + quoted(word) for word in args)
-    line = _CALL.format(code=code, args=words, stdin=stdin, name=name, status=status)
-    return line.encode("utf-8", "surrogatepass")
+    line = _CALL.format(code=code, args=words, stdin=stdin)
+    return line.encode("utf-8", "surrogatepass") + status_line(name, status)
+
+
+def status_line(name: str, status: str) -> bytes:
+    """What makes the shell say its last exit status."""
+    return _STATUS.format(name=name, status=status).encode()
 
 
 def export_lines(variables: dict[str, str]) -> str:
