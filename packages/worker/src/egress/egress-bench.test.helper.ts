@@ -38,7 +38,7 @@ export class TestNetwork implements Network {
   private readonly servers = new Map<number, number>();
   private readonly closers: (() => Promise<void>)[] = [];
 
-  async resolve(name: string): Promise<readonly string[]> {
+  async resolve(name: string, _signal: AbortSignal): Promise<readonly string[]> {
     this.lookedUp.push(name);
     const answers = this.names.get(name) ?? [];
     const answer = answers.length > 1 ? answers.shift() : answers[0];

@@ -262,7 +262,7 @@ subprocess.Popen(['sleep', '600'], close_fds=False, start_new_session=True)
     await Promise.all(gone);
     const attempt = bench.start(`${open}print('open', flush=True); time.sleep(600)`, ['a.example.com']);
     const ended = bench.outcome(attempt);
-    await expect.poll(() => gone.length).toBe(2);
+    await expect.poll(() => gone.length, { timeout: 10_000 }).toBe(2);
     attempt.stop('cancel');
     expect((await ended).kind).toBe('cancelled');
     await Promise.all(gone);

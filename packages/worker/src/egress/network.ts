@@ -23,10 +23,19 @@ export interface Network {
 const QUESTION_MS = 2_000;
 const QUESTIONS = 2;
 
-export const systemNetwork: Network = {
+export interface NetworkOptions {
+  /** DNS servers to ask, `address:port`; the system's where they are left out. */
+  readonly servers?: readonly string[];
+  /** Whether there is a way to IPv4 addresses at all. */
+  readonly hasIpv4: () => boolean;
+}
+
+/** This machine's network. */
+export const networkWith = ({ servers, hasIpv4 }: NetworkOptions): Network => ({
   resolve: async (name, signal) => {
     signal.throwIfAborted();
     const resolver = new Resolver({ timeout: QUESTION_MS, tries: QUESTIONS });
+    if (servers !== undefined) resolver.setServers(servers);
     const cancel = (): void => resolver.cancel();
     signal.addEventListener('abort', cancel, { once: true });
     try {
@@ -64,10 +73,11 @@ export const systemNetwork: Network = {
     }),
 
   ownNetworks: networksOfThisHost,
-};
+});
 
-/** Whether there is a way to IPv4 addresses at all. */
-const hasIpv4 = (): boolean =>
-  Object.values(networkInterfaces()).some((entries = []) =>
-    entries.some(({ family, internal }) => family === 'IPv4' && !internal),
-  );
+export const systemNetwork: Network = networkWith({
+  hasIpv4: () =>
+    Object.values(networkInterfaces()).some((entries = []) =>
+      entries.some(({ family, internal }) => family === 'IPv4' && !internal),
+    ),
+});
