@@ -1,127 +1,183 @@
 /**
- * `npm run bench -- warm`: an echo job from submission to outcome over HTTP on the one-node Swarm, against a container
- * started for it, in alternating blocks of one run: the machine is the same for both.
+ * `npm run bench -- warm`: how soon jobs start in warm containers, and have their outcome, on a fleet of child processes with a
+ * real engine, against `docker run` and `docker exec` of the same job, in alternating blocks of one run.
  *
- *   --url URL --key-file PATH --image REF   a fleet on loopback and its tool image (default: the Swarm is deployed)
- *   --n N                                   warm jobs of each kind (500)
- *   --cold N                                cold runs of each kind (15)
+ *   --quick        a smoke run of a minute
+ *   --blocks N     blocks (5)
+ *   --seconds N    seconds of steady load in a block (20)
+ *   --rate N       jobs a second in it (50)
+ *   --tenants N    tenants that they come from (10)
+ *   --cold N       cold runs of each kind in a block (4)
+ *   --seed N       (1)
  *
  * Exit codes: 0 measured, whether aims were met or not; 1 a broken run; 2 wrong options.
  */
-import { deploySwarm, type Session } from '@zerofleet/launch';
-import type { JobView } from '@zerofleet/protocol';
-import { ZerofleetClient } from '@zerofleet/sdk';
-import { OptionError, targetOf, valuesIn, whole, type Target } from '../shared/options.js';
+import { ensureImages, referenceOf, startEmbedded, type Session } from '@zerofleet/launch';
+import { takeFlag, valuesIn, whole } from '../shared/options.js';
 import { say } from '../shared/output.js';
+import { atLeast, atMost, latencyFigures, percentile, publish, type Figure } from '../shared/report.js';
 import { runScenario } from '../shared/scenario.js';
-import { coldJob, coldPlain } from './cold/container.js';
-import { atLeast, atMost, latencyFigures, percentile, publish } from '../shared/report.js';
+import { Random } from './fairness/random.js';
+import { coldExec, coldRun, type Cold } from './warm/cold.js';
+import { reuseWindow, type ReuseWindow } from './warm/reuse.js';
+import { Spread } from './warm/worker-metrics.js';
 
-const WARM_UPS = 20;
-const BLOCKS = 5;
-const WAIT_MS = 30_000;
-const SAMPLES_MAX = 10_000;
+/** Seconds of load before anything is measured: containers are claimed, compilers and caches get warm. */
+const WARM_UP_S = 10;
+/** Each tenant may hold two containers of the tools' 256 MiB at a time, and the stock beside. */
+const MEMORY_MIB_PER_TENANT = 2 * 256;
+const STOCK_MIB = 2_048;
 
 interface WarmOptions {
-  readonly fleet: (Target & { readonly image: string }) | undefined;
-  readonly n: number;
+  readonly blocks: number;
+  readonly seconds: number;
+  readonly rate: number;
+  readonly tenants: number;
   readonly cold: number;
+  readonly seed: number;
 }
 
 const parseOptions = (words: readonly string[]): WarmOptions => {
-  const values = valuesIn(words, ['url', 'key-file', 'image', 'n', 'cold']);
-  const target = targetOf(values, process.env);
-  if ((target === undefined) !== (values.image === undefined))
-    throw new OptionError('--url and --image go together');
+  const { on: quick, rest } = takeFlag(words, '--quick');
+  const values = valuesIn(rest, ['blocks', 'seconds', 'rate', 'tenants', 'cold', 'seed']);
   return {
-    fleet:
-      target === undefined || values.image === undefined ? undefined : { ...target, image: values.image },
-    n: whole('--n', values.n, 500, SAMPLES_MAX),
-    cold: whole('--cold', values.cold, 15, SAMPLES_MAX),
+    blocks: whole('--blocks', values.blocks, quick ? 2 : 5, 100),
+    seconds: whole('--seconds', values.seconds, quick ? 5 : 20, 600),
+    rate: whole('--rate', values.rate, 50, 1_000),
+    tenants: whole('--tenants', values.tenants, 10, 1_000),
+    cold: whole('--cold', values.cold, quick ? 2 : 4, 1_000),
+    seed: whole('--seed', values.seed, 1, 1_000_000),
   };
 };
 
-/** One kind of sample: `take` gives its latency in ms. */
-interface Kind {
+/** Times of one way to run a job cold, in ms. */
+interface ColdSeen {
   readonly name: string;
-  readonly n: number;
-  readonly take: (index: number) => Promise<number>;
-  readonly samples: number[];
+  readonly cold: Cold;
+  readonly starts: number[];
+  readonly results: number[];
+  readonly plain: number[];
 }
 
 const warm = async (session: Session, options: WarmOptions): Promise<number> => {
-  const fleet = options.fleet ?? (await ownFleet(session));
-  const { signal } = session;
-  const client = new ZerofleetClient({ urls: [fleet.url], apiKey: fleet.apiKey });
-  const kind = (name: string, n: number, take: Kind['take']): Kind => ({ name, n, take, samples: [] });
-  const held = kind('warm_submit_wait', options.n, (index) => submitAndWait(client, `held ${index}`, signal));
-  const polled = kind('warm_submit_then_get', options.n, (index) =>
-    submitThenGet(client, `polled ${index}`, signal),
-  );
-  const job = kind('cold_job', options.cold, (index) => coldJob(fleet.image, `cold ${index}`, signal));
-  const plain = kind('cold_plain', options.cold, () => coldPlain(fleet.image, signal));
-  for (let index = 0; index < WARM_UPS; index += 1) await submitAndWait(client, `warm-up ${index}`, signal);
-  for (let block = 0; block < BLOCKS; block += 1) {
-    say(`block ${block + 1} of ${BLOCKS}`);
-    for (const one of [held, job, polled, plain]) await sampleBlock(one, block);
-  }
-  const p50 = ({ samples }: Kind): number => percentile(samples, 0.5);
-  const ratios = {
-    cold_job_over_warm: p50(job) / p50(held),
-    cold_plain_over_warm: p50(plain) / p50(held),
-  };
-  const ratio = Math.min(...Object.values(ratios));
-  publish({
-    bench: 'warm',
-    figures: Object.fromEntries(
-      [held, polled, job, plain].flatMap(({ name, samples }) =>
-        Object.entries(latencyFigures(name, samples)),
-      ),
-    ),
-    ratios,
-    aims: {
-      accept_p50: atMost(15, 'ms', p50(held)),
-      goal_p50: atMost(5, 'ms', p50(held)),
-      accept_ratio: atLeast(20, 'x', ratio),
-      goal_ratio: atLeast(100, 'x', ratio),
-    },
+  const { blocks, cold, rate, seconds, tenants } = options;
+  const random = new Random(options.seed);
+  const fleet = await startEmbedded(session, {
+    mode: 'warm',
+    tenants: Array.from({ length: tenants }, (_, n) => `tenant-${n}`),
+    env: { ZF_WORKER_MEMORY_MIB: String(STOCK_MIB + tenants * MEMORY_MIB_PER_TENANT) },
   });
+  const image = referenceOf(await ensureImages(session, ['base-node', 'tools']), 'tools');
+  const seen = (name: string, way: Cold): ColdSeen => ({
+    name,
+    cold: way,
+    starts: [],
+    results: [],
+    plain: [],
+  });
+  const run = seen('docker_run', coldRun(image, session.signal));
+  const exec = seen('docker_exec', await coldExec(image, session));
+  const load = { rate, random, signal: session.signal };
+  say(`  warm up: ${windowLine(await reuseWindow(fleet, { ...load, seconds: WARM_UP_S }))}`);
+  const windows: ReuseWindow[] = [];
+  for (let block = 0; block < blocks; block += 1) {
+    for (const one of [run, exec]) await sampleCold(one, cold);
+    const window = await reuseWindow(fleet, { ...load, seconds });
+    windows.push(window);
+    say(`  block ${block + 1} of ${blocks}: ${windowLine(window)}`);
+  }
+  report(windows, run, exec);
   return 0;
 };
 
-/** The share of block `block`: all blocks together bring `n`. */
-const sampleBlock = async ({ n, take, samples }: Kind, block: number): Promise<void> => {
-  const end = Math.floor((n * (block + 1)) / BLOCKS);
-  while (samples.length < end) samples.push(await take(samples.length));
+const sampleCold = async ({ cold, starts, results, plain }: ColdSeen, n: number): Promise<void> => {
+  for (let index = 0; index < n; index += 1) {
+    const { startMs, resultMs } = await cold.job(`cold ${starts.length}`);
+    starts.push(startMs);
+    results.push(resultMs);
+    plain.push(await cold.plain());
+  }
 };
 
-const submitAndWait = async (client: ZerofleetClient, text: string, signal: AbortSignal): Promise<number> => {
-  const began = performance.now();
-  const job = await client.submit({ tool: 'echo', arguments: { text } }, { waitMs: WAIT_MS, signal });
-  const tookMs = performance.now() - began;
-  check(job, text);
-  return tookMs;
+const median = (values: readonly number[]): number => percentile(values, 0.5);
+const short = (value: number): string => value.toPrecision(3);
+
+const windowLine = ({ starts, outcomesMs, firstBytesMs, claims, busy, lateMs }: ReuseWindow): string =>
+  [
+    `GO to STARTED ${short(starts.quantileMs(0.5))} / ${short(starts.quantileMs(0.99))} ms`,
+    `outcome ${short(median(outcomesMs))} / ${short(percentile(outcomesMs, 0.99))} ms`,
+    `first byte ${short(median(firstBytesMs))} ms`,
+    `reused ${claims.reused} of ${claims.all}`,
+    `machine busy ${percent(busy.before)} before, ${percent(busy.during)} under it`,
+    `sent ${short(percentile(lateMs, 0.99))} ms late (p99)`,
+  ].join('; ');
+
+const percent = (share: number): string => `${Math.round(100 * share)} %`;
+
+const report = (windows: readonly ReuseWindow[], run: ColdSeen, exec: ColdSeen): void => {
+  const all = (of: 'outcomesMs' | 'firstBytesMs' | 'lateMs'): number[] => windows.flatMap((one) => one[of]);
+  const sum = (of: 'starts' | 'handovers'): Spread =>
+    windows.reduce((total, one) => total.plus(one[of]), new Spread());
+  const [starts, handovers] = [sum('starts'), sum('handovers')];
+  const best = (values: readonly number[]): Figure => ({ ...figure(Math.min(...values)), n: values.length });
+  const handoverP50 = handovers.quantileMs(0.5);
+  const firstBytes = all('firstBytesMs');
+  const ratios = {
+    run_start_over_warm: median(run.starts) / handoverP50,
+    run_plain_over_warm: median(run.plain) / handoverP50,
+    exec_start_over_warm: median(exec.starts) / handoverP50,
+    exec_plain_over_warm: median(exec.plain) / handoverP50,
+    run_result_over_outcome: median(run.results) / median(all('outcomesMs')),
+  };
+  const colder = Math.min(ratios.run_start_over_warm, ratios.run_plain_over_warm);
+  publish({
+    bench: 'warm',
+    figures: {
+      ...spreadFigures('go_to_started', starts),
+      go_to_started_p50_best_block: best(windows.map((one) => one.starts.quantileMs(0.5))),
+      ...spreadFigures('claim_to_started', handovers),
+      ...latencyFigures('submit_to_outcome', all('outcomesMs')),
+      submit_to_outcome_p50_best_block: best(windows.map((one) => median(one.outcomesMs))),
+      ...latencyFigures('first_byte', firstBytes),
+      ...coldFigures(run),
+      ...coldFigures(exec),
+      ...latencyFigures('sent_late', all('lateMs')),
+      busy_before: busyFigure(windows, 'before'),
+      busy_under_load: busyFigure(windows, 'during'),
+    },
+    ratios,
+    aims: {
+      accept_start_p50: atMost(2, 'ms', starts.quantileMs(0.5)),
+      goal_start_p50: atMost(1, 'ms', starts.quantileMs(0.5)),
+      accept_start_p99: atMost(10, 'ms', starts.quantileMs(0.99)),
+      accept_outcome_p50: atMost(8, 'ms', median(all('outcomesMs'))),
+      goal_outcome_p50: atMost(5, 'ms', median(all('outcomesMs'))),
+      accept_first_byte_p50: atMost(20, 'ms', median(firstBytes)),
+      accept_first_byte_p99: atMost(20, 'ms', percentile(firstBytes, 0.99)),
+      accept_cold_over_warm: atLeast(40, 'x', colder),
+      goal_cold_over_warm: atLeast(100, 'x', colder),
+    },
+  });
 };
 
-const submitThenGet = async (client: ZerofleetClient, text: string, signal: AbortSignal): Promise<number> => {
-  const began = performance.now();
-  const { id } = await client.submit({ tool: 'echo', arguments: { text } }, { signal });
-  const job = await client.get(id, { waitMs: WAIT_MS, signal });
-  const tookMs = performance.now() - began;
-  check(job, text);
-  return tookMs;
-};
+const figure = (value: number, n = 1, unit = 'ms'): Figure => ({
+  value: Number(value.toPrecision(4)),
+  unit,
+  n,
+});
 
-const check = (job: JobView, text: string): void => {
-  if (job.stage !== 'succeeded')
-    throw new Error(`job ${job.id} ended as ${job.stage}: ${job.error?.message ?? ''}`);
-  if (JSON.stringify(job.result) !== JSON.stringify({ text }))
-    throw new Error(`job ${job.id} brought ${JSON.stringify(job.result)}`);
-};
+const spreadFigures = (name: string, spread: Spread): Record<string, Figure> => ({
+  [`${name}_p50`]: figure(spread.quantileMs(0.5), spread.n),
+  [`${name}_p99`]: figure(spread.quantileMs(0.99), spread.n),
+});
 
-const ownFleet = async (session: Session): Promise<Target & { image: string }> => {
-  const { apiUrl, apiKey, toolImage } = await deploySwarm(session);
-  return { url: apiUrl, apiKey, image: toolImage };
-};
+const coldFigures = ({ name, starts, results, plain }: ColdSeen): Record<string, Figure> => ({
+  [`${name}_job_start_p50`]: figure(median(starts), starts.length),
+  [`${name}_job_result_p50`]: figure(median(results), results.length),
+  [`${name}_plain_p50`]: figure(median(plain), plain.length),
+});
+
+const busyFigure = (windows: readonly ReuseWindow[], when: 'before' | 'during'): Figure =>
+  figure(100 * median(windows.map(({ busy }) => busy[when])), windows.length, '%');
 
 await runScenario(async (session) => warm(session, parseOptions(process.argv.slice(2))));

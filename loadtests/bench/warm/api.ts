@@ -1,0 +1,63 @@
+/** The tenant API as a plain HTTP client on kept connections calls it: what is measured is the fleet, not a client. */
+import { Agent, request } from 'node:http';
+import type { JobView, Submit } from '@zerofleet/protocol';
+
+const WAIT_S = 30;
+const TIMEOUT_MS = 40_000;
+/** The client's own kept connections; an answer that takes long must not hold up another. */
+const CONNECTIONS_MAX = 256;
+
+export class Api {
+  readonly url: string;
+  private readonly agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS_MAX });
+
+  constructor(url: string) {
+    this.url = url;
+  }
+
+  /** The job once it is final. Throws when it is not after 30 s. */
+  async outcome(apiKey: string, submit: Submit): Promise<JobView> {
+    const job = await this.post(`/v1/jobs?wait=${WAIT_S}s`, apiKey, submit);
+    if (job.stage !== 'succeeded')
+      throw new Error(`job ${job.id} is ${job.stage}: ${job.error?.message ?? 'no error'}`);
+    return job;
+  }
+
+  /** The job as it is accepted. */
+  accepted(apiKey: string, submit: Submit): Promise<JobView> {
+    return this.post('/v1/jobs', apiKey, submit);
+  }
+
+  close(): void {
+    this.agent.destroy();
+  }
+
+  private post(path: string, apiKey: string, body: unknown): Promise<JobView> {
+    return new Promise((resolve, reject) => {
+      const text = JSON.stringify(body);
+      const headers = {
+        authorization: `Bearer ${apiKey}`,
+        'content-type': 'application/json',
+        'content-length': Buffer.byteLength(text),
+      };
+      const call = request(
+        this.url + path,
+        { method: 'POST', agent: this.agent, timeout: TIMEOUT_MS, headers },
+        (answer) => {
+          const pieces: Buffer[] = [];
+          answer.on('data', (piece: Buffer) => pieces.push(piece));
+          answer.on('error', reject);
+          answer.on('end', () => {
+            const said = Buffer.concat(pieces).toString('utf8');
+            const status = answer.statusCode ?? 0;
+            if (status >= 300) reject(new Error(`the API answered ${status}: ${said.slice(0, 300)}`));
+            else resolve(JSON.parse(said) as JobView);
+          });
+        },
+      );
+      call.on('timeout', () => call.destroy(new Error(`no answer within ${TIMEOUT_MS} ms`)));
+      call.on('error', reject);
+      call.end(text);
+    });
+  }
+}
