@@ -6,7 +6,7 @@ import { Api } from './api.js';
 import { firstByteMs } from './first-byte.js';
 import { busyFor, watchCores } from './machine-load.js';
 import { openLoop } from './open-loop.js';
-import type { Spread} from './worker-metrics.js';
+import type { Spread } from './worker-metrics.js';
 import { WorkerMetrics } from './worker-metrics.js';
 
 /** Every so many-th job is one that says when it wrote, and is followed live. */
