@@ -32,6 +32,7 @@ export default defineConfig({
           'test/repo/**/*.test.ts',
           'test/broker/**/*.test.ts',
           'test/conformance/**/*.test.ts',
+          'test/abuse/harness/*.test.ts',
           'test/upgrade/format-one/**/*.test.ts',
         ],
         {
@@ -61,6 +62,17 @@ export default defineConfig({
           fileParallelism: false,
           testTimeout: 400_000,
           hookTimeout: 60_000,
+        },
+      },
+      // Hostile tenants on an embedded fleet, against what was built too.
+      {
+        test: {
+          name: 'abuse',
+          include: ['test/abuse/*.test.ts'],
+          fileParallelism: false,
+          testTimeout: 120_000,
+          hookTimeout: 600_000,
+          globalSetup: ['test/abuse/setup.ts'],
         },
       },
       onFleet('chaos', ['test/chaos/*.test.ts'], {
