@@ -14,6 +14,7 @@ import type { Logger } from '@zerofleet/runtime';
 import { createBody, type Owner } from './create-body.js';
 import type { DockerEngine } from './docker-engine.js';
 import { Gate } from './gate.js';
+import { JobUsers } from './job-users.js';
 import { Refusal } from './refusal.js';
 
 const ATTACH_WITHIN_MS = 10_000;
@@ -34,6 +35,8 @@ type Stage =
 interface Entry {
   readonly id: string;
   readonly owner: Owner;
+  /** The user that its jobs run as. */
+  readonly uid: number;
   stage: Stage;
 }
 
@@ -53,6 +56,7 @@ export class Containers {
   private readonly entries = new Map<string, Entry>();
   /** Names of containers that the engine is asked to make: they are not orphans, though nobody knows their ids yet. */
   private readonly creating = new Set<string>();
+  private readonly users = new JobUsers();
   private readonly creates = new Gate(CREATES_MAX);
   private readonly removals = new Gate(REMOVALS_MAX);
   private readonly starts: Gate;
@@ -71,23 +75,29 @@ export class Containers {
   async create(owner: Owner, pool: PoolSpec, isWanted: () => boolean): Promise<string> {
     if (this.closed || this.entries.size + this.creating.size >= this.options.containersMax)
       throw new Refusal('full', 'the worker has as many containers as it may');
+    const uid = this.users.take();
+    if (uid === undefined) throw new Refusal('full', 'there is no user left to run jobs as');
     const name = `zf-tool-${randomUUID()}`;
     this.creating.add(name);
+    let id: string | undefined;
     try {
-      const id = await this.creates.run(isWanted, () => this.make(name, owner, pool));
+      id = await this.creates.run(isWanted, () => this.make(name, owner, pool, uid));
       if (id === undefined) throw new Refusal('too_slow', 'the caller is gone');
-      const timer = setTimeout(() => void this.remove(id, 'never attached'), ATTACH_WITHIN_MS);
-      this.entries.set(id, { id, owner, stage: { kind: 'made', timer } });
+      const made = id;
+      const timer = setTimeout(() => void this.remove(made, 'never attached'), ATTACH_WITHIN_MS);
+      this.entries.set(id, { id, owner, uid, stage: { kind: 'made', timer } });
       if (this.closed || !isWanted()) await this.remove(id, 'not wanted any more');
       return id;
     } finally {
       this.creating.delete(name);
+      if (id === undefined) this.users.giveBack(uid);
     }
   }
 
-  private make(name: string, owner: Owner, pool: PoolSpec): Promise<string> {
+  private make(name: string, owner: Owner, pool: PoolSpec, uid: number): Promise<string> {
     const { broker, seccomp, engine } = this.options;
-    return engine.create(name, createBody({ pool, poolKey: poolKeyOf(pool), owner, broker, seccomp }));
+    const body = createBody({ pool, poolKey: poolKeyOf(pool), owner, broker, seccomp, uid });
+    return engine.create(name, body);
   }
 
   /** The stream of a container of `owner`, started. Throws Refusal when there is none such, or it has one already. */
@@ -169,7 +179,10 @@ export class Containers {
     const { stage } = entry;
     if (stage.kind === 'leaving') return stage.gone;
     if (stage.kind === 'made') clearTimeout(stage.timer);
-    const gone = this.destroy(id, why).finally(() => this.entries.delete(id));
+    const gone = this.destroy(id, why).finally(() => {
+      this.entries.delete(id);
+      this.users.giveBack(entry.uid);
+    });
     entry.stage = { kind: 'leaving', gone };
     // Before the kill is sent: while a reader stalls, the engine's kill and inspect hang.
     if (stage.kind === 'attached') stage.stream.destroy();

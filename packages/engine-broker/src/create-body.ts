@@ -4,14 +4,13 @@
  *
  * B1  No bind, no device, no capability beyond SETUID, SETGID and KILL for the supervisor, no network, no log on the host.
  * B2  Everything a job can fill has a size: memory (without swap), pids, work, tmp, shm, open files.
- * B3  StdinOnce: when the attach ends, whoever held it, the container's stdin ends and the runner with it.
+ * B3  Jobs of no two containers are the same user of the kernel (job-users.ts).
+ * B4  StdinOnce: when the attach ends, whoever held it, the container's stdin ends and the runner with it.
  */
 import type { PoolSpec } from '@zerofleet/model';
 import { CONTAINER_LABEL, TOOL_ROLE } from '@zerofleet/protocol';
 import type { ContainerCreateOptions } from 'dockerode';
 
-/** Uid and gid of the user `tool` in tool images. */
-const JOB_UID = 10_001;
 const NANO_CPUS_PER_MILLI = 1_000_000;
 const MIB = 1024 ** 2;
 const SHM_MIB = 16;
@@ -31,13 +30,17 @@ export const createBody = (options: {
   readonly broker: string;
   /** The seccomp profile as JSON text. */
   readonly seccomp: string;
+  /** User and group that its jobs run as. */
+  readonly uid: number;
 }): ContainerCreateOptions => {
-  const { pool, owner } = options;
+  const { pool, owner, uid } = options;
   const { resources } = pool;
   const memory = resources.memoryMiB * MIB;
-  const userTmpfs = `rw,nosuid,nodev,uid=${JOB_UID},gid=${JOB_UID},mode=0700`;
+  const userTmpfs = `rw,nosuid,nodev,uid=${uid},gid=${uid},mode=0700`;
   return {
     Image: pool.image,
+    // Behind the image's entry point, which is the runner.
+    Cmd: ['--uid', String(uid), '--gid', String(uid)],
     Labels: {
       [CONTAINER_LABEL.role]: TOOL_ROLE,
       [CONTAINER_LABEL.broker]: options.broker,
