@@ -20,6 +20,7 @@ export interface AbuseFacts {
   readonly logs: string;
   readonly adminUrls: EmbeddedFleet['adminUrls'];
   readonly natsUrl: string;
+  readonly natsMonitorUrl: string;
   readonly redisUrl: string;
   /** Takes the rows of the table that the run ends with. */
   readonly rowsFile: string;
@@ -44,6 +45,7 @@ export const factsOf = (session: Session, fleet: EmbeddedFleet): AbuseFacts => {
     logs: fleet.logs,
     adminUrls: fleet.adminUrls,
     natsUrl: fleet.nats.url,
+    natsMonitorUrl: fleet.nats.monitorUrl,
     redisUrl: fleet.redis.url,
     rowsFile: join(fleet.folder, 'abuse-rows.jsonl'),
   };

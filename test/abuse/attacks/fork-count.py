@@ -2,7 +2,7 @@
 # Must come out: `refused` EAGAIN, and fewer children than the container's limit of 128 processes.
 children = []
 refused = None
-while len(children) < 400:
+while len(children) < 300:
     try:
         pid = os.fork()
     except OSError as error:

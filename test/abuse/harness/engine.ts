@@ -2,11 +2,15 @@
 import { request } from 'node:http';
 import { CONTAINER_LABEL } from '@zerofleet/protocol';
 import { eventually } from '../../fleet/eventually.js';
+import type { AbuseFacts } from '../setup.js';
 import { facts } from './fleet.js';
 
 const CALL_MS = 5_000;
+const GONE_WITHIN_MS = 15_000;
+const GONE_EVERY_MS = 25;
 
-const socketPath = (): string => {
+/** The engine's socket. */
+export const enginePath = (): string => {
   const host = process.env['DOCKER_HOST'] ?? '';
   return host.startsWith('unix://') ? host.slice('unix://'.length) : '/var/run/docker.sock';
 };
@@ -14,7 +18,7 @@ const socketPath = (): string => {
 /** GET of the engine's API. */
 export const ask = <T>(path: string): Promise<T> =>
   new Promise((resolve, reject) => {
-    const outgoing = request({ socketPath: socketPath(), path, timeout: CALL_MS }, (answer) => {
+    const outgoing = request({ socketPath: enginePath(), path, timeout: CALL_MS }, (answer) => {
       const pieces: Buffer[] = [];
       answer.on('data', (piece: Buffer) => pieces.push(piece));
       answer.on('end', () => {
@@ -33,32 +37,29 @@ export const ask = <T>(path: string): Promise<T> =>
 /** Full ids of the fleet's tool containers, in any state. */
 export const toolContainers = async (broker = facts().broker): Promise<string[]> => {
   const filters = JSON.stringify({ label: [`${CONTAINER_LABEL.broker}=${broker}`] });
-  const list = await ask<{ Id: string }[]>(
-    `/containers/json?all=1&filters=${encodeURIComponent(filters)}`,
-  );
+  const list = await ask<{ Id: string }[]>(`/containers/json?all=1&filters=${encodeURIComponent(filters)}`);
   return list.map(({ Id: id }) => id);
 };
 
 /**
- * When the engine first had each of these containers no more, by short id, in ms since the epoch: asked every `everyMs`, so it
- * is late by that at most. Throws when one is still there after `withinMs`.
+ * When the engine first had each of these containers no more, by short id, in ms since the epoch: asked every GONE_EVERY_MS, so it
+ * is late by that at most. Throws when one is still there after GONE_WITHIN_MS.
  */
 export const goneAtMs = async (
   containers: readonly string[],
-  withinMs = 15_000,
-  everyMs = 25,
+  { broker }: Pick<AbuseFacts, 'broker'> = facts(),
 ): Promise<ReadonlyMap<string, number>> => {
   const gone = new Map<string, number>();
   await eventually(
     `containers ${containers.join()} gone`,
     async () => {
-      const there = await toolContainers();
+      const there = await toolContainers(broker);
       for (const id of containers)
         if (!gone.has(id) && !there.some((one) => one.startsWith(id))) gone.set(id, Date.now());
       return gone.size === containers.length ? true : undefined;
     },
-    withinMs,
-    everyMs,
+    GONE_WITHIN_MS,
+    GONE_EVERY_MS,
   );
   return gone;
 };

@@ -12,7 +12,9 @@ const UNDER_WAY_MAX = 500;
 
 const nowMs = (): number => performance.timeOrigin + performance.now();
 
-const tell = (message: NeighbourMessage): void => void process.send?.(message);
+/** With a callback, so that a parent that is gone by now is no error. */
+const tell = (message: NeighbourMessage): void =>
+  void process.send?.(message, undefined, undefined, () => undefined);
 
 const begin = ({ apiUrl, apiKey, everyMs }: NeighbourOrder): void => {
   const client = new ZerofleetClient({ urls: [apiUrl], apiKey, requestTimeoutMs: WAIT_MS + 5_000 });

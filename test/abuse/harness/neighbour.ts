@@ -24,6 +24,8 @@ export type NeighbourMessage =
 /** 50 jobs a second. */
 const EVERY_MS = 20;
 const WARM_UP = 100;
+/** Jobs of one quiet: half of what a verdict needs. */
+const QUIET = SAMPLES_MIN / 2;
 /** Rounds of quiet and attack, at most. */
 const ROUNDS_MAX = 3;
 const LATE_MS = 45_000;
@@ -40,6 +42,7 @@ export class Neighbour {
   private readonly samples: Sample[] = [];
   private readonly failures: string[] = [];
   private firstAtMs = Infinity;
+  private quietBefore: Sample[] | undefined;
 
   private constructor(of: AbuseFacts) {
     const entry = join(ROOT, 'test', 'dist', 'abuse', 'harness', 'neighbour-main.js');
@@ -60,28 +63,28 @@ export class Neighbour {
     this.child.disconnect();
   }
 
-  /** Every job that is due until `count` more of them are over. */
-  async quiet(count = SAMPLES_MIN): Promise<Sample[]> {
-    const fromMs = nowMs();
-    await this.reach('a quiet neighbour', this.dueBy(fromMs) + count);
-    return this.between(fromMs, nowMs());
-  }
-
   /**
    * Measures while `attack` runs, again and again, for as many samples as are needed. A p99 of a few seconds is a matter of two
    * or three jobs, and whatever else the machine does falls on some of them: where the bound is not held, more rounds of quiet
    * and attack follow, and the verdict is that on all of them together.
    */
   async measure(attack: () => Promise<void>): Promise<Measured> {
-    const quiet: Sample[] = [];
+    // The jobs of the quiet before this attack, and what was quiet last before those.
+    const quiet = [...(this.quietBefore ?? (await this.quiet())).slice(-QUIET), ...(await this.quiet())];
     const attacked: Sample[] = [];
     for (let rounds = 1; ; rounds += 1) {
-      quiet.push(...(await this.quiet()));
       attacked.push(...(await this.during(attack)));
       const verdict = judge(quiet, attacked);
       if (verdict.held || rounds === ROUNDS_MAX)
         return { ...verdict, rounds, failures: this.failures.splice(0) };
+      quiet.push(...(await this.quiet()), ...(await this.quiet()));
     }
+  }
+
+  private async quiet(): Promise<Sample[]> {
+    const fromMs = nowMs();
+    await this.reach('a quiet neighbour', this.dueBy(fromMs) + QUIET);
+    return (this.quietBefore = await this.between(fromMs, nowMs()));
   }
 
   private async during(attack: () => Promise<void>): Promise<Sample[]> {

@@ -48,4 +48,8 @@ const textOf = (rows: readonly Row[]): string => {
 };
 
 const shown = (figure: string | number | undefined): string =>
-  typeof figure === 'number' ? (Number.isInteger(figure) ? String(figure) : figure.toFixed(1)) : (figure ?? '');
+  typeof figure === 'number'
+    ? Number.isInteger(figure)
+      ? String(figure)
+      : figure.toFixed(1)
+    : (figure ?? '');

@@ -60,6 +60,7 @@ export interface EmbeddedFleet extends Fleet {
   /** NATS and Redis, for tests that look at them directly. */
   readonly nats: {
     readonly url: string;
+    readonly monitorUrl: string;
     readonly user: string;
     readonly passwordFile: string;
     readonly synced: boolean;
@@ -162,7 +163,13 @@ export const startEmbedded = async (
       worker: adminUrl(ports.worker),
       ...(mode === 'process' ? {} : { broker: adminUrl(ports.broker) }),
     },
-    nats: { url: natsPlan.url, user: 'zerofleet', passwordFile: natsPlan.passwordFile, synced: nats.synced },
+    nats: {
+      url: natsPlan.url,
+      monitorUrl: natsPlan.monitorUrl,
+      user: 'zerofleet',
+      passwordFile: natsPlan.passwordFile,
+      synced: nats.synced,
+    },
     redis: { url: redisPlan.url, passwordFile: redisPlan.passwordFile },
     part: (name) => {
       const part = parts.get(name);
