@@ -64,6 +64,17 @@ export default defineConfig({
           hookTimeout: 60_000,
         },
       },
+      // Warm containers on an embedded fleet, against what was built too.
+      {
+        test: {
+          name: 'warm',
+          include: ['test/warm/*.test.ts'],
+          fileParallelism: false,
+          testTimeout: 60_000,
+          hookTimeout: 600_000,
+          globalSetup: ['test/warm/setup.ts'],
+        },
+      },
       // Hostile tenants on an embedded fleet, against what was built too.
       {
         test: {

@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { JOB_USERS, JobUsers } from './job-users.js';
 
-const all = (users: JobUsers): (number | undefined)[] => Array.from({ length: JOB_USERS }, () => users.take());
+const all = (users: JobUsers): (number | undefined)[] =>
+  Array.from({ length: JOB_USERS }, () => users.take());
 
 describe('job users', () => {
   it('are given once, with an id between them for each watcher', () => {

@@ -39,7 +39,7 @@ export const main = (name: string, args: readonly string[]): Promise<void> =>
     session.atEnd('what the tests left', async () => void (await recover(session.made)));
     if (name === 'test:real')
       for (const project of ['ledger-chaos', 'powercut']) totals.push(await vitest(session, project));
-    const real = name === 'test' ? ['engine', 'e2e'] : ['chaos', 'launch'];
+    const real = name === 'test' ? ['engine', 'warm', 'e2e'] : ['chaos', 'launch'];
     const why = await whyNoEngine();
     if (why === undefined) {
       await step('Docker engine', () => ensureEngine(session));

@@ -1,5 +1,12 @@
 /** The tenant API's answers about jobs, tools and the fleet; what it takes stands in submit.ts. docs/api.md explains them to readers. */
-import { PROBLEMS, type Egress, type JsonObject, type PriorityClass, type Refusal, type SessionState } from '@zerofleet/model';
+import {
+  PROBLEMS,
+  type Egress,
+  type JsonObject,
+  type PriorityClass,
+  type Refusal,
+  type SessionState,
+} from '@zerofleet/model';
 import { Type, type Static } from 'typebox';
 import { AttemptShape, CLASS_NAMES, CountShape, JobIdShape, JsonShape, OutputChunkShape } from './shapes.js';
 

@@ -104,10 +104,14 @@ export class SessionStore {
     await Promise.all([
       live === null
         ? undefined
-        : connection.request(names.session(live.worker), call, { timeout: CLOSE_ASK_MS }).catch(() => undefined),
+        : connection
+            .request(names.session(live.worker), call, { timeout: CLOSE_ASK_MS })
+            .catch(() => undefined),
       saved === null
         ? undefined
-        : files.drop(saved.blob).catch((error: unknown) => log.debug({ error: String(error) }, 'session_files_left')),
+        : files
+            .drop(saved.blob)
+            .catch((error: unknown) => log.debug({ error: String(error) }, 'session_files_left')),
     ]);
   }
 

@@ -42,7 +42,9 @@ export class SessionBook {
   /** The tenant's, by name. */
   list(tenant: TenantId, nowMs: number): SessionRecord[] {
     const own = [...(this.byTenant.get(tenant)?.values() ?? [])];
-    return own.filter((record) => this.isKept(record, nowMs)).sort((a, b) => (a.session < b.session ? -1 : 1));
+    return own
+      .filter((record) => this.isKept(record, nowMs))
+      .sort((a, b) => (a.session < b.session ? -1 : 1));
   }
 
   /** Sessions of the tenant that `others` does not name. */

@@ -58,6 +58,8 @@ export class PoolDriver {
   /** Starts under way, and parked containers that are being saved. */
   private readonly opening = new Set<Promise<void>>();
   private readonly saving = new Map<Member, Promise<void>>();
+  /** Containers that come back from their jobs. */
+  private readonly releasing = new Set<Promise<void>>();
   private stopTick: Cancel = () => undefined;
 
   constructor(options: PoolDriverOptions) {
@@ -87,6 +89,8 @@ export class PoolDriver {
   async close(): Promise<void> {
     this.drain();
     for (const waiter of [...this.waiters.keys()]) this.leave(waiter);
+    // A session's container that is just being parked has files to save too.
+    await Promise.all(this.releasing);
     // Each save that ends makes room for the next one.
     while (this.saving.size > 0) await Promise.race(this.saving.values());
     this.isClosed = true;
@@ -118,7 +122,13 @@ export class PoolDriver {
   }
 
   /** Takes a container back after its job. One that a session took is destroyed unless it is kept. */
-  async release(slot: Slot, what: Release): Promise<void> {
+  release(slot: Slot, what: Release): Promise<void> {
+    const releasing = this.takeBack(slot, what).finally(() => this.releasing.delete(releasing));
+    this.releasing.add(releasing);
+    return releasing;
+  }
+
+  private async takeBack(slot: Slot, what: Release): Promise<void> {
     const member = this.memberOf(slot);
     if (member?.state.kind !== 'busy') return;
     const { clock, metrics, park } = this.options;
