@@ -81,9 +81,10 @@ export class SessionDesk {
         if (await this.touch(there)) return this.adopt(of, there.record);
         continue;
       }
-      if (there?.record.live != null && asked < BUSY_TRIES) {
+      const live = there?.record.live ?? null;
+      if (live !== null && asked < BUSY_TRIES) {
         asked += 1;
-        if ((await this.handOver(of, there.record.live.worker)) === 'done') asked = BUSY_TRIES;
+        if ((await this.handOver(of, live.worker)) === 'done') asked = BUSY_TRIES;
         else await pause(this.options.clock, BUSY_PAUSE_MS, signal);
         continue;
       }
@@ -229,7 +230,6 @@ export class SessionDesk {
 
 const PIECE_BYTES = 256 * 1024;
 
-// eslint-disable-next-line @typescript-eslint/require-await -- what the link reads is asynchronous; this tar is there.
 async function* piecesOf(tar: Buffer): AsyncGenerator<Buffer> {
   for (let from = 0; from < tar.byteLength; from += PIECE_BYTES) yield tar.subarray(from, from + PIECE_BYTES);
 }
