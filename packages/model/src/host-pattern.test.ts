@@ -183,7 +183,8 @@ describe('a pattern', () => {
     expect(allows('[2606:4700:4700::1111]', '2606:4700:4700:0:0:0:0:1111')).toBe(true);
     expect(allows('[2606:4700:4700::1111]', '2606:4700:4700::1112')).toBe(false);
     expect(allows('1.1.1.1', '1.1.1.1')).toBe(true);
-    expect(allows('1.1.1.1', '::ffff:1.1.1.1')).toBe(false);
+    for (const other of ['::ffff:1.1.1.1', '::1.1.1.1', '::101:101'])
+      expect(allows('1.1.1.1', other)).toBe(false);
     expect(allows('1.1.1.1', '1.1.1.1.example.com')).toBe(false);
     expect(allows('*.example.com', '1.1.1.1')).toBe(false);
   });

@@ -257,6 +257,15 @@ describe('the gate', () => {
     expect(audit.map(({ up }) => up)).toEqual([10, 0]);
   });
 
+  it('cuts what a host sends to the byte, and then ends', async () => {
+    await network.serve(443, (socket) => void socket.write(Buffer.alloc(1_000)));
+    const { runner } = await running(egressWith({ bytesMax: 999 }));
+    runner.say(open(1));
+    await eventually(() => said(runner, FRAME.TUNNEL_SHUT)).toMatchObject([{ id: 1 }]);
+    const pieces = runner.written.filter(({ type }) => type === FRAME.TUNNEL_IN);
+    expect(pieces.reduce((sum, { payload }) => sum + payload.byteLength - 4, 0)).toBe(999);
+  });
+
   it('has no tunnel left for one job when others have all of the worker', async () => {
     network.silent.add(PUBLIC);
     const egress = egressWith();

@@ -84,6 +84,22 @@ print(read_all(s))
     expect(JSON.stringify(bench.audit)).not.toMatch(/a\?b=c|hello/);
   });
 
+  it('sends more than is under way at once', async () => {
+    await bench.network.serve(
+      80,
+      http((request, response) => {
+        let bytes = 0;
+        request.on('data', (piece: Buffer) => (bytes += piece.byteLength));
+        request.on('end', () => response.end(String(bytes)));
+      }),
+    );
+    bench.network.names.set('api.example.com', [[PUBLIC]]);
+    const code = `${TUNNEL}
+print(urllib.request.urlopen('http://api.example.com/', data=bytes(5_000_000)).read())
+`;
+    expect(await bench.run(code, ['api.example.com:80'])).toBe("b'5000000'\n");
+  });
+
   it('is told in words why it gets nothing else', async () => {
     await bench.network.serve(443, echo);
     bench.network.names.set('api.example.com', [[PUBLIC]]);
