@@ -20,6 +20,7 @@ const COMMANDS = {
   keygen: 'keygen.js',
   test: 'tests.js',
   'test:real': 'tests.js',
+  'test:abuse': 'tests.js',
   load: 'load.js',
   bench: 'load.js',
 };

@@ -151,7 +151,7 @@ describe('the suite sees', () => {
         await new Promise((resolve) => setTimeout(resolve, 1_500));
         process.kill(worker, 'SIGCONT');
         await new Promise((resolve) => setTimeout(resolve, 1_000));
-      });
+      }, 1);
       expect(verdict).toMatchObject({ held: false });
     } finally {
       neighbour.stop();

@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { attack, toldOf, triedIn, untilSameContainer } from './harness/attack.js';
 import { kernelRefuses, notRefused } from './harness/claims.js';
 import { goneAtMs } from './harness/engine.js';
-import { allFine, outputOf } from './harness/fleet.js';
+import { allFine, facts, outputOf } from './harness/fleet.js';
 import { besideNeighbour } from './harness/suite.js';
 
 const beside = besideNeighbour();
@@ -17,7 +17,7 @@ describe('6 the runner', () => {
         const end = await attack(file);
         expect(end.job, file).toMatchObject({ stage: 'failed', error: { code: 'killed' } });
         expect((await attack('who-is-here.py')).container).not.toBe(end.container);
-        await goneAtMs([end.container]);
+        await goneAtMs([end.container], facts().broker);
       }
     });
   });

@@ -58,7 +58,7 @@ const processesSay = (): string =>
 
 /** What the engine tells of the fleet's tool containers. */
 const engineSays = async (): Promise<string> => {
-  const ids = await toolContainers();
+  const ids = await toolContainers(facts().broker);
   const answers = ids.flatMap((id) => [`/containers/${id}/json`, `/containers/${id}/top?ps_args=axeww`]);
   // A container may go meanwhile, and some engines have no ps for the second.
   const told = await Promise.all(answers.map((path) => ask(path).catch(() => ({}))));

@@ -77,7 +77,7 @@ describe('4 output flood', () => {
             stage: 'cancelled',
             output: { bytes: OUTPUT_BYTES, truncated: true },
           });
-          const gone = (await goneAtMs([end.container])).get(end.container) ?? Infinity;
+          const gone = (await goneAtMs([end.container], facts().broker)).get(end.container) ?? Infinity;
           expect(gone - cancelledAtMs).toBeLessThan(3_000);
         } finally {
           for (const reader of readers) reader.destroy();

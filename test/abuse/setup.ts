@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { Session, startEmbedded, type EmbeddedFleet, type PartName } from '@zerofleet/launch';
 import type { TestProject } from 'vitest/node';
+import { toolContainers } from './harness/engine.js';
 import { readRows, tableOf } from './harness/report.js';
 
 /** Who lives on the fleet: `mallory` attacks, `victim` looks and is looked at, `neighbour` works all the time. */
@@ -63,6 +64,8 @@ const setup = async (project: TestProject): Promise<() => Promise<void>> => {
     return async () => {
       process.stdout.write(tableOf(readRows(facts.rowsFile)));
       await session.close();
+      const left = await toolContainers(facts.broker);
+      if (left.length > 0) throw new Error(`tool containers are left: ${left.join()}`);
     };
   } catch (error) {
     await session.close();

@@ -28,6 +28,7 @@ export const jobTable = (job: JobView): string =>
     ['tool', `${job.tool} (version ${job.toolVersion})`],
     ['class', job.class ?? null],
     ['session', job.session ?? null],
+    ['session was', job.sessionState ?? null],
     ['schedule', job.schedule ?? null],
     ['stage', `${job.stage}${job.cancelRequested ? ' (cancel asked for)' : ''}`],
     ['attempt', `${job.attempt} of ${job.maxAttempts}`],

@@ -1,4 +1,4 @@
-/** `npm test` and `npm run test:real`: sets up what tests need, runs them, takes it away, and adds up the results. */
+/** `npm test`, `npm run test:real` and `npm run test:abuse`: sets up what tests need, runs them, takes it away, and adds up the results. */
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { spawn } from 'node:child_process';
@@ -14,6 +14,13 @@ import { say, step } from './output.js';
 import { HOME, ROOT, TOOLS, ensureFolder } from './paths.js';
 import { recover, type Session } from './session.js';
 import { addCounts, countUnittest, countVitest, NO_COUNTS, type Counts } from './test-counts.js';
+
+/** Projects that need a Docker engine, by command. */
+const ON_ENGINE: Readonly<Record<string, readonly string[]>> = {
+  test: ['engine', 'warm', 'e2e'],
+  'test:real': ['chaos', 'launch'],
+  'test:abuse': ['abuse'],
+};
 
 export const main = (name: string, args: readonly string[]): Promise<void> =>
   command(async (session) => {
@@ -39,11 +46,11 @@ export const main = (name: string, args: readonly string[]): Promise<void> =>
     session.atEnd('what the tests left', async () => void (await recover(session.made)));
     if (name === 'test:real')
       for (const project of ['ledger-chaos', 'powercut']) totals.push(await vitest(session, project));
-    const real = name === 'test' ? ['engine', 'warm', 'e2e'] : ['chaos', 'launch'];
+    const real = ON_ENGINE[name] ?? [];
     const why = await whyNoEngine();
     if (why === undefined) {
       await step('Docker engine', () => ensureEngine(session));
-      await ensureImages(session);
+      await ensureImages(session, name === 'test:abuse' ? ['base-node', 'tools'] : undefined);
       for (const project of real) totals.push(await vitest(session, project));
     } else notRun.push(`${real.join(' and ')} not run: ${why}`);
     const total = totals.reduce(addCounts, NO_COUNTS);

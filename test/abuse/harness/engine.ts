@@ -2,8 +2,6 @@
 import { request } from 'node:http';
 import { CONTAINER_LABEL } from '@zerofleet/protocol';
 import { eventually } from '../../fleet/eventually.js';
-import type { AbuseFacts } from '../setup.js';
-import { facts } from './fleet.js';
 
 const CALL_MS = 5_000;
 const GONE_WITHIN_MS = 15_000;
@@ -35,7 +33,7 @@ export const ask = <T>(path: string): Promise<T> =>
   });
 
 /** Full ids of the fleet's tool containers, in any state. */
-export const toolContainers = async (broker = facts().broker): Promise<string[]> => {
+export const toolContainers = async (broker: string): Promise<string[]> => {
   const filters = JSON.stringify({ label: [`${CONTAINER_LABEL.broker}=${broker}`] });
   const list = await ask<{ Id: string }[]>(`/containers/json?all=1&filters=${encodeURIComponent(filters)}`);
   return list.map(({ Id: id }) => id);
@@ -47,7 +45,7 @@ export const toolContainers = async (broker = facts().broker): Promise<string[]>
  */
 export const goneAtMs = async (
   containers: readonly string[],
-  { broker }: Pick<AbuseFacts, 'broker'> = facts(),
+  broker: string,
 ): Promise<ReadonlyMap<string, number>> => {
   const gone = new Map<string, number>();
   await eventually(

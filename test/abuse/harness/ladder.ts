@@ -7,6 +7,7 @@
 import { expect } from 'vitest';
 import { attack, type AttackEnd, type AttackOptions } from './attack.js';
 import { goneAtMs } from './engine.js';
+import { facts } from './fleet.js';
 import { quantile } from './latency.js';
 
 export const GONE_MS_P99 = 3_000;
@@ -31,10 +32,9 @@ export class Ladder {
         error: { code: 'timed_out' },
         attempt: 1,
       });
-    const gone = await goneAtMs(
-      ends.map(({ container }) => container),
-      options.of,
-    );
+    const { broker } = options.of ?? facts();
+    const containers = ends.map(({ container }) => container);
+    const gone = await goneAtMs(containers, broker);
     for (const { container, beganAtMs } of ends) {
       const tookMs = (gone.get(container) ?? Infinity) - (beganAtMs + timeoutMs);
       expect(tookMs, 'ms from deadline to gone').toBeLessThanOrEqual(GONE_MS_MAX);

@@ -3,6 +3,7 @@
  * process of its own, so that what a test does with its hostile jobs is not measured.
  *
  * B1  A window has every job that was due in it, also those whose outcome came after it.
+ * B2  Nothing of an attack falls into the quiet after it: first no container is on its way any more, and no job waits.
  */
 import { fork, type ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
@@ -29,6 +30,9 @@ const QUIET = SAMPLES_MIN / 2;
 /** Rounds of quiet and attack, at most. */
 const ROUNDS_MAX = 3;
 const LATE_MS = 45_000;
+/** The fleet is calm when for so long no container was starting and no more jobs than a few were under way. */
+const CALM_MS = 500;
+const FEW = 3;
 
 const nowMs = (): number => performance.timeOrigin + performance.now();
 
@@ -37,7 +41,16 @@ export interface Measured extends Verdict {
   readonly failures: readonly string[];
 }
 
+/** Whether the worker starts containers. */
+const startsContainers = async ({ adminUrls }: AbuseFacts): Promise<boolean> => {
+  const answer = (await (await fetch(`${adminUrls.worker}/readyz`)).json()) as {
+    details: { pools: { starting: number }[] };
+  };
+  return answer.details.pools.some(({ starting }) => starting > 0);
+};
+
 export class Neighbour {
+  private readonly of: AbuseFacts;
   private readonly child: ChildProcess;
   private readonly samples: Sample[] = [];
   private readonly failures: string[] = [];
@@ -45,6 +58,7 @@ export class Neighbour {
   private quietBefore: Sample[] | undefined;
 
   private constructor(of: AbuseFacts) {
+    this.of = of;
     const entry = join(ROOT, 'test', 'dist', 'abuse', 'harness', 'neighbour-main.js');
     this.child = fork(entry, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
     this.child.on('message', (message: NeighbourMessage) => this.hear(message));
@@ -68,23 +82,38 @@ export class Neighbour {
    * or three jobs, and whatever else the machine does falls on some of them: where the bound is not held, more rounds of quiet
    * and attack follow, and the verdict is that on all of them together.
    */
-  async measure(attack: () => Promise<void>): Promise<Measured> {
+  async measure(attack: () => Promise<void>, roundsMax = ROUNDS_MAX): Promise<Measured> {
     // The jobs of the quiet before this attack, and what was quiet last before those.
     const quiet = [...(this.quietBefore ?? (await this.quiet())).slice(-QUIET), ...(await this.quiet())];
     const attacked: Sample[] = [];
     for (let rounds = 1; ; rounds += 1) {
       attacked.push(...(await this.during(attack)));
       const verdict = judge(quiet, attacked);
-      if (verdict.held || rounds === ROUNDS_MAX)
+      if (verdict.held || rounds === roundsMax)
         return { ...verdict, rounds, failures: this.failures.splice(0) };
       quiet.push(...(await this.quiet()), ...(await this.quiet()));
     }
   }
 
   private async quiet(): Promise<Sample[]> {
+    await this.settle();
     const fromMs = nowMs();
     await this.reach('a quiet neighbour', this.dueBy(fromMs) + QUIET);
     return (this.quietBefore = await this.between(fromMs, nowMs()));
+  }
+
+  /** Waits until what an attack left to be done is done (B2). */
+  private async settle(): Promise<void> {
+    let calmSinceMs = Infinity;
+    await eventually(
+      'the fleet after an attack',
+      async () => {
+        const isCalm = this.dueBy(nowMs()) - this.samples.length <= FEW && !(await startsContainers(this.of));
+        calmSinceMs = isCalm ? Math.min(calmSinceMs, nowMs()) : Infinity;
+        return nowMs() - calmSinceMs >= CALM_MS ? true : undefined;
+      },
+      LATE_MS,
+    );
   }
 
   private async during(attack: () => Promise<void>): Promise<Sample[]> {

@@ -51,6 +51,7 @@ describe('a view', () => {
       toolVersion: 2,
       class: 'normal',
       session: null,
+      sessionState: null,
       schedule: null,
       stage: 'queued',
       attempt: 1,

@@ -329,8 +329,8 @@ print(got)
 `;
     const { most, grown, output } = await watched(bench, code);
     expect(output).toBe(`${GIB}\n`);
-    expect(grown, 'worker').toBeLessThan(16 * MIB);
-    expect(most, 'runner').toBeLessThan(32 * MIB);
+    expect(grown, 'worker').toBeLessThan(64 * MIB);
+    expect(most, 'runner').toBeLessThan(64 * MIB);
   }, 60_000);
 
   it('that does not read holds its host up, and nothing piles up in between', async () => {
