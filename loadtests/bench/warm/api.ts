@@ -1,6 +1,6 @@
 /** The tenant API as a plain HTTP client on kept connections calls it: what is measured is the fleet, not a client. */
 import { Agent, request } from 'node:http';
-import type { JobView, Submit } from '@zerofleet/protocol';
+import { FINAL_STAGES, type JobView, type Submit } from '@zerofleet/protocol';
 
 const WAIT_S = 30;
 const TIMEOUT_MS = 40_000;
@@ -15,34 +15,32 @@ export class Api {
     this.url = url;
   }
 
-  /** The job once it is final. Throws when it is not after 30 s. */
+  /** The job once it succeeded. Throws when it did not, or not within two waits: no job takes that long. */
   async outcome(apiKey: string, submit: Submit): Promise<JobView> {
-    const job = await this.post(`/v1/jobs?wait=${WAIT_S}s`, apiKey, submit);
+    let job = await this.call('POST', `/v1/jobs?wait=${WAIT_S}s`, apiKey, submit);
+    if (!FINAL_STAGES.has(job.stage))
+      job = await this.call('GET', `/v1/jobs/${job.id}?wait=${WAIT_S}s`, apiKey);
     if (job.stage !== 'succeeded')
       throw new Error(`job ${job.id} is ${job.stage}: ${job.error?.message ?? 'no error'}`);
     return job;
-  }
-
-  /** The job as it is accepted. */
-  accepted(apiKey: string, submit: Submit): Promise<JobView> {
-    return this.post('/v1/jobs', apiKey, submit);
   }
 
   close(): void {
     this.agent.destroy();
   }
 
-  private post(path: string, apiKey: string, body: unknown): Promise<JobView> {
+  private call(method: 'GET' | 'POST', path: string, apiKey: string, body?: Submit): Promise<JobView> {
     return new Promise((resolve, reject) => {
-      const text = JSON.stringify(body);
+      const text = body === undefined ? '' : JSON.stringify(body);
       const headers = {
         authorization: `Bearer ${apiKey}`,
-        'content-type': 'application/json',
-        'content-length': Buffer.byteLength(text),
+        ...(body === undefined
+          ? {}
+          : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) }),
       };
       const call = request(
         this.url + path,
-        { method: 'POST', agent: this.agent, timeout: TIMEOUT_MS, headers },
+        { method, agent: this.agent, timeout: TIMEOUT_MS, headers },
         (answer) => {
           const pieces: Buffer[] = [];
           answer.on('data', (piece: Buffer) => pieces.push(piece));

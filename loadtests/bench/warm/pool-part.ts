@@ -1,5 +1,5 @@
 /** The pool under single-use jobs: its refill rate, hits at a share of it, hits in a step, and what a miss costs. */
-import { startEmbedded, type Session } from '@zerofleet/launch';
+import { startEmbedded, type EmbeddedFleet, type Session } from '@zerofleet/launch';
 import { say } from '../../shared/output.js';
 import { atLeast, atMost, type Figure } from '../../shared/report.js';
 import type { Random } from '../fairness/random.js';
@@ -37,11 +37,13 @@ export const poolPart = async (session: Session, options: PoolOptions, random: R
     const refill = flat.starts / flat.seconds;
     say(`  refill: ${short(refill)} starts/s; a job that waits has its container after ${missLine(flat)}`);
     const rate = LOAD * refill;
+    await afresh(fleet);
     await jobs.arrivals(rate, SETTLE_S, random);
     const steady = await jobs.arrivals(rate, options.seconds, random);
     say(`  ${short(rate)} jobs/s: ${hitLine(steady)}`);
     const steps: PoolWindow[] = [];
     for (let n = 0; n < options.steps; n += 1) {
+      await afresh(fleet);
       await jobs.arrivals(rate / STEP, SETTLE_S, random);
       const step = await jobs.arrivals(rate, options.stepSeconds, random);
       steps.push(step);
@@ -54,6 +56,11 @@ export const poolPart = async (session: Session, options: PoolOptions, random: R
   }
 };
 
+/** A worker that has not seen the load before: what it expects is what a window's own load taught it. */
+const afresh = async (fleet: EmbeddedFleet): Promise<void> => {
+  await fleet.part('worker').restart();
+};
+
 const missLine = ({ misses }: PoolWindow): string =>
   `${short(misses.quantileMs(0.5))} / ${short(misses.quantileMs(0.95))} ms (p50, p95)`;
 
@@ -61,6 +68,7 @@ const hitLine = (window: PoolWindow): string =>
   [
     `${window.hits} of ${window.claims} found one ready (${percent(shareOf([window]))})`,
     `${window.stock} stood ready at first`,
+    `machine busy ${percent(window.busy)}`,
     ...(window.misses.n === 0 ? [] : [`a miss ${missLine(window)}`]),
   ].join('; ');
 

@@ -5,6 +5,7 @@
 import type { EmbeddedFleet } from '@zerofleet/launch';
 import type { Random } from '../fairness/random.js';
 import { Api } from './api.js';
+import { watchCores } from './machine-load.js';
 import { openLoop } from './open-loop.js';
 import { WorkerMetrics, type Spread } from './worker-metrics.js';
 
@@ -26,6 +27,8 @@ export interface PoolWindow {
   readonly misses: Spread;
   /** Containers that stood ready at its beginning. */
   readonly stock: number;
+  /** The machine's busy share. */
+  readonly busy: number;
 }
 
 /** Single-use jobs on one fleet; each is another tenant's than the ones before, as far as its tenants go. */
@@ -71,7 +74,7 @@ export class SingleUse {
 
   private async watch(run: () => Promise<unknown>): Promise<PoolWindow> {
     const url = this.fleet.adminUrls.worker;
-    const began = performance.now();
+    const [began, busy] = [performance.now(), watchCores()];
     const before = await WorkerMetrics.read(url);
     await run();
     const after = await WorkerMetrics.read(url);
@@ -85,6 +88,7 @@ export class SingleUse {
       starts: gained(`${STARTS}_count`),
       misses: after.spread(HANDOVERS, ...cold).since(before.spread(HANDOVERS, ...cold)),
       stock: before.value('zf_pool_containers', 'state="warm"'),
+      busy: busy(),
     };
   }
 }

@@ -11,7 +11,7 @@ const START_MS = [
 /** A cold handover takes a container's start. */
 const HANDOVER_MS = [
   0.6, 0.8, 1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 7.5, 10, 20, 50, 100, 150, 200, 250, 300, 350, 400, 450, 500, 600,
-  800, 1_000, 2_000, 5_000,
+  800, 1_000, 2_000, 5_000, 10_000, 20_000,
 ];
 
 export class AttemptMetrics {
