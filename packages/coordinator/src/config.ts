@@ -130,7 +130,7 @@ const schema: ConfigSchema<CoordinatorConfig> = {
   sessionFilesMaxBytes: {
     doc: 'Bytes of the files that sessions left, at most',
     format: 'positive',
-    default: 4 * GIB,
+    default: 2 * GIB,
     env: 'ZF_SESSION_FILES_MAX_BYTES',
   },
   sessionKeepMs: {
