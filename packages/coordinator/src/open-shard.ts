@@ -90,12 +90,6 @@ export const openShard = async (options: {
     maxBytes: config.sessionFilesMaxBytes,
     replicas: config.replicas,
   });
-  // Workers only open these: they are to be there before the first of them does. The files come last: on a server that has
-  // no room for so much, sessions are not saved, and all else goes on.
-  await blobs.ready();
-  await files
-    .ready()
-    .catch((error: unknown) => log.warn({ error: String(error) }, 'session_files_unavailable'));
   const outcomes = new OutcomeStore({
     ...{ connection, manager: looks, names, shard, redis },
     ...{ clock: systemClock, dead: deadLetters },
