@@ -63,6 +63,10 @@ class JobProcess:
     def unwatch_pipe(self, stream: int) -> None:
         self._loop.unwatch(self.pipes[stream])
 
+    def unwatch_pipes(self) -> None:
+        for fd in self.pipes:
+            self._loop.unwatch(fd)
+
     def unwatch_socket(self) -> None:
         self._unsent.clear()
         self._loop.unwatch(self.socket)

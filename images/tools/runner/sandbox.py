@@ -19,12 +19,14 @@ from typing import Protocol
 
 import job
 import messages
+import residents
 from canary import Canary, NotClean
 from custody import Custody
 from frames import Breach, decode_json
 from job_process import JobProcess
 from limits import FAREWELL_S_MAX, GONE_S_MAX, REPLACEMENTS_MAX, RESET_S_MAX, STRAYS_S_MAX
 from loop import Loop
+from residents import Residents
 from sweeper import Sweeper
 
 # Where one signal does not reach all, how long to wait before the next.
@@ -46,31 +48,23 @@ class Listener(Protocol):
 
     def sandbox_ready(self) -> None: ...
     def tool_answered(self, payload: bytes) -> None: ...
-    def helper_said(self, kind: int, payload: bytes) -> None:
-        """The process forked ahead, which runs no code of a job, answers what it was asked."""
-
-    def helper_gone(self) -> None:
-        """It was ended; what it was asked to do is not done."""
-
+    def helper_said(self, kind: int, payload: bytes) -> None: ...
+    def helper_gone(self) -> None: ...
     def job_wrote(self, stream: int, data: bytes) -> None: ...
     def job_used(self, cpu_s: float, max_rss_kib: int) -> None: ...
     def tool_ended(self, status: int) -> None: ...
     def job_over(self) -> None: ...
+
+
 class Sandbox:
     def __init__(
-        self,
-        loop: Loop,
-        setting: job.Setting,
-        sweeper: Sweeper,
-        custody: Custody,
-        canary: Canary,
-        listener: Listener,
+        self, loop: Loop, setting: job.Setting, sweeper: Sweeper, custody: Custody, canary: Canary, listener: Listener
     ) -> None:
         self._loop = loop
         self._setting = setting
-        self._canary = canary
         self._sweeper = sweeper
         self._custody = custody
+        self._canary = canary
         self._listener = listener
         self._state = _RESETTING
         self._deadline: float | None = None
@@ -78,18 +72,16 @@ class Sandbox:
         self._strays_until: float | None = None
         self._wiped = True
         self._session = False
-        self._shells: dict[int, JobProcess] = {}
-        # Whose call is under way, the shell it asked for, and the processor seconds that shell had used before.
-        self._current: JobProcess | None = None
+        # The shell that the call asked for, and the processor seconds that the process called had used before.
         self._shell: int | None = None
         self._cpu_s_before = 0.0
-        # Asked to write files that never came whole: it cannot serve another call.
+        # The process forked ahead has files that never came whole: it cannot serve another call.
         self._spoilt = False
         self._replaced = 0
-        self._let_go: set[int] = set()
         loop.watch(sweeper.fd, self._on_sweeper)
-        self._ahead: JobProcess | None = self._fork_ahead()
-        canary.begin(self._ahead.pid, self._ahead.descriptors())
+        self._residents = Residents(self._fork_ahead)
+        ahead = self._residents.helper()
+        canary.begin(ahead.pid, ahead.descriptors())
 
     @property
     def can_hold_sessions(self) -> bool:
@@ -98,11 +90,12 @@ class Sandbox:
     @property
     def shells(self) -> int:
         """How many shells of the session live."""
-        return len(self._shells)
+        return len(self._residents.shells)
 
     def ask(self, kind: int, payload: bytes) -> None:
-        """Asks something of the process forked ahead that is not a call."""
-        self._helper().send(kind, payload)
+        """Asks something of the process forked ahead that is not a call. It runs no code of a job; the listener hears
+        what it says, or that it is gone and what it was asked to do is not done."""
+        self._residents.helper().send(kind, payload)
 
     def spoil(self) -> None:
         """What the process forked ahead was asked for was broken off."""
@@ -113,35 +106,30 @@ class Sandbox:
         self._become(_BUSY)
         self._session = self._session or session
         self._shell = shell
-        process = None if shell is None else self._shells.get(shell)
-        if process is None:
-            process = self._helper()
-            self._ahead = None
-            self._cpu_s_before = process.cpu_s_before
-        else:
+        process, has_lived = self._residents.call(shell)
+        if has_lived:
             process.watch_pipes(partial(self._on_pipe, process))
-            self._cpu_s_before = self._custody.usage_of(process.pid)[0]
-        self._current = process
+        self._cpu_s_before = self._custody.usage_of(process.pid)[0] if has_lived else process.cpu_s_before
         process.send(messages.CALL, payload)
 
     def signal(self, number: int) -> None:
         """Signals every process of the call that is under way, or ends the collecting of its files. KILL ends all."""
+        current, ahead = self._residents.current, self._residents.ahead
         if number == signal.SIGKILL:
             self._end_all()
-        elif self._state == _BUSY and self._shell is not None and self._current is not None:
-            self._current.send(messages.INTERRUPT, b"")
-        elif self._state == _BUSY and self._spared():
+        elif current is not None and self._shell is not None:
+            current.send(messages.INTERRUPT, b"")
+        elif current is not None and self._spared():
             self._custody.signal_others(number, self._spared())
-        elif self._state == _BUSY:
+        elif current is not None:
             self._signal(number)
-        elif self._ahead is not None:
-            self._custody.signal_one(signal.SIGKILL, self._ahead.pid)
+        elif ahead is not None:
+            self._custody.signal_one(signal.SIGKILL, ahead.pid)
 
     def reset(self) -> None:
         """Ends what runs, wipes, forks ahead; the listener hears `sandbox_ready`."""
-        nobody = self._state == _OVER and not self._shells and self._ahead is None
         self._become(_CLEARING, GONE_S_MAX)
-        if not nobody:
+        if not self._residents.is_empty():
             self._signal(signal.SIGKILL)
         self.bury()
 
@@ -149,12 +137,10 @@ class Sandbox:
         """Makes ready for the session's next call, beside its files and shells; the listener hears `sandbox_ready`."""
         self._session = True
         self._replaced = 0
-        if self._spoilt and self._ahead is not None:
-            self._let_go_of(self._ahead)
-            self._ahead = None
-        if self._helper().sealed:
-            self._become(_READY)
-            self._listener.sandbox_ready()
+        if self._spoilt:
+            self._residents.drop_ahead()
+        if self._residents.helper().sealed:
+            self._be_ready()
         else:
             self._become(_KEEPING, RESET_S_MAX)
 
@@ -165,18 +151,17 @@ class Sandbox:
             if none_left:
                 self._start_reset()
             return
-        self._drop_dead()
-        if self._state == _BUSY and self._current is not None and self._current.status is not None:
+        if self._residents.drop_dead():
+            self._replace_ahead()
+        if self._state == _BUSY and self._has_ended():
             self._become(_ENDING, GONE_S_MAX)
             if not self._spared() and self._custody.may_hide(none_left):
                 self._signal(signal.SIGKILL)
                 none_left = self._custody.reap(self._note_exit)
-        if not none_left:
-            self._end_strays()
-        if none_left:
+        if none_left or not self._end_strays():
             self._strays_until = None
-        if self._state == _ENDING and (none_left or self._spared() and self._strays_until is None):
-            self._finish()
+            if self._state == _ENDING:
+                self._finish()
 
     def patience(self) -> float | None:
         """How long the loop may wait for an event before it asks again. Raises RunnerFailed when time is up."""
@@ -205,14 +190,7 @@ class Sandbox:
         self._deadline = None if seconds is None else time.monotonic() + seconds
 
     def _signal(self, number: int) -> None:
-        leader = self._current or self._ahead
-        self._custody.signal_all(number, -1 if leader is None else leader.pid)
-
-    def _helper(self) -> JobProcess:
-        """The process forked ahead."""
-        if self._ahead is None:
-            self._ahead = self._fork_ahead()
-        return self._ahead
+        self._custody.signal_all(number, self._residents.leader())
 
     def _fork_ahead(self) -> JobProcess:
         self._spoilt = False
@@ -220,103 +198,83 @@ class Sandbox:
         process.watch(partial(self._on_socket, process), partial(self._on_pipe, process))
         return process
 
+    def _has_ended(self) -> bool:
+        return self._residents.current is not None and self._residents.current.status is not None
+
     def _spared(self) -> set[int]:
-        """Of a session, what lives on when a call is over."""
+        """Of a session, what lives on when the call is over; a call in a shell ends none of it."""
         if not self._session:
             return set()
-        living = [self._ahead, *self._shells.values()]
-        if self._state == _BUSY and self._shell is not None:
-            living.append(self._current)
-        return {process.pid for process in living if process is not None and process.status is None}
+        current = self._residents.current
+        in_shell = self._shell is not None and current is not None and current.status is None
+        return self._residents.living() | ({current.pid} if in_shell and current is not None else set())
 
-    def _end_strays(self) -> None:
-        """Of a session, ends what belongs neither to a shell nor to a call that is under way."""
+    def _end_strays(self) -> bool:
+        """Ends what belongs neither to a shell nor to a call that is under way; whether there is, or may be, any."""
+        if self._state == _BUSY and self._shell is None:
+            return False
         spared = self._spared()
-        if not self._session or self._state == _BUSY and self._shell is None:
-            self._strays_until = None
-        elif not spared and self._state == _ENDING:
-            self._signal(signal.SIGKILL)
-        elif not self._custody.signal_others(signal.SIGKILL, spared):
-            self._strays_until = None
-        elif self._strays_until is None:
+        if not spared:
+            # All that is left was killed at once already; should it have been born since, it is killed again.
+            if self._session and self._state == _ENDING:
+                self._signal(signal.SIGKILL)
+            return True
+        if not self._custody.signal_others(signal.SIGKILL, spared):
+            return False
+        if self._strays_until is None:
             self._strays_until = time.monotonic() + STRAYS_S_MAX
         elif time.monotonic() > self._strays_until:
             self._end_all()
+        return True
 
     def _end_all(self) -> None:
         """Kills whatever lives, the session's shells and the process forked ahead too."""
         self._signal(signal.SIGKILL)
         self._strays_until = None
-        for shell in self._shells.values():
-            if shell is not self._current:
-                self._let_go_of(shell)
-        self._shells.clear()
-        if self._ahead is not None:
-            self._let_go_of(self._ahead)
-            self._ahead = None
-            self._listener.helper_gone()
+        self._residents.drop_shells()
+        if self._residents.drop_ahead():
+            self._refill()
 
-    def _let_go_of(self, process: JobProcess) -> None:
-        if process.status is None:
-            self._let_go.add(process.pid)
-        process.close()
-
-    def _note_exit(self, pid: int, status: int, usage: resource.struct_rusage) -> None:
-        cpu_s = usage.ru_utime + usage.ru_stime
-        if self._current is not None and pid == self._current.pid:
-            self._current.status = status
-            self._listener.tool_ended(status)
-            self._listener.job_used(cpu_s - self._cpu_s_before, usage.ru_maxrss)
-        elif self._ahead is not None and pid == self._ahead.pid:
-            self._ahead.status = status
-        elif pid in self._let_go:
-            self._let_go.remove(pid)
-        else:
-            shell = next((shell for shell in self._shells.values() if shell.pid == pid), None)
-            if shell is not None:
-                shell.status = status
-            else:
-                self._listener.job_used(cpu_s, usage.ru_maxrss)
-
-    def _drop_dead(self) -> None:
-        """Lets go of shells that are gone, and replaces the process forked ahead when it is."""
-        for number, shell in list(self._shells.items()):
-            if shell.status is not None:
-                del self._shells[number]
-                if shell is not self._current:
-                    shell.close()
-        if self._ahead is None or self._ahead.status is None:
-            return
-        self._ahead.close()
-        self._ahead = None
+    def _replace_ahead(self) -> None:
         self._replaced += 1
         if self._state == _RESETTING or self._state == _READY and not self._session:
             raise RunnerFailed("the process forked ahead is gone")
         if self._replaced > REPLACEMENTS_MAX:
             raise RunnerFailed("what the session left running ends whatever is forked ahead")
+        self._refill()
+
+    def _refill(self) -> None:
+        """The process forked ahead is gone."""
         if self._state in (_READY, _KEEPING):
-            self._helper()
+            self._residents.helper()
         self._listener.helper_gone()
+
+    def _note_exit(self, pid: int, status: int, usage: resource.struct_rusage) -> None:
+        cpu_s = usage.ru_utime + usage.ru_stime
+        whose = self._residents.note_exit(pid, status)
+        if whose == residents.CURRENT:
+            self._listener.tool_ended(status)
+            self._listener.job_used(cpu_s - self._cpu_s_before, usage.ru_maxrss)
+        elif whose == residents.STRANGER:
+            self._listener.job_used(cpu_s, usage.ru_maxrss)
 
     # Calls
 
-    def _returned(self, process: JobProcess, answer: bytes) -> None:
+    def _returned(self, process: JobProcess, shell: int, answer: bytes) -> None:
         """A call in a shell is over, and the shell lives on."""
-        assert self._shell is not None
-        self._shells[self._shell] = process
-        self._current = None
+        self._residents.shells[shell] = process
+        self._residents.current = None
         self._listener.tool_ended(0)
         self._listener.tool_answered(answer)
         process.drain_available(self._listener.job_wrote)
-        for stream in range(len(process.pipes)):
-            process.unwatch_pipe(stream)
+        process.unwatch_pipes()
         cpu_s, max_rss_kib = self._custody.usage_of(process.pid)
         self._listener.job_used(cpu_s - self._cpu_s_before, max_rss_kib)
         self._become(_OVER)
         self._listener.job_over()
 
     def _finish(self) -> None:
-        process = self._current
+        process = self._residents.current
         assert process is not None
         if self._spared():
             # A shell may hold the pipes of another's call; all that wrote to them for this call is gone.
@@ -326,24 +284,22 @@ class Sandbox:
         for kind, payload in process.rest_of_messages():
             if kind == messages.ANSWER:
                 self._listener.tool_answered(payload)
-        process.close()
-        self._current = None
+        self._residents.drop_current()
         self._become(_OVER)
         self._listener.job_over()
 
     def _start_reset(self) -> None:
-        for process in (self._current, self._ahead, *self._shells.values()):
-            if process is not None:
-                process.close()
-        self._current = None
-        self._shells.clear()
-        self._let_go.clear()
+        self._residents.drop_all()
         self._session = False
         self._strays_until = None
         self._become(_RESETTING, RESET_S_MAX)
         self._wiped = False
         self._sweeper.start_wipe()
-        self._ahead = self._fork_ahead()
+        self._residents.helper()
+
+    def _be_ready(self) -> None:
+        self._become(_READY)
+        self._listener.sandbox_ready()
 
     # Events
 
@@ -354,14 +310,17 @@ class Sandbox:
             process.unwatch_socket()  # Its exit will say the rest.
             return
         for kind, payload in said:
-            if kind == messages.SEALED:
-                self._on_sealed(process, payload)
-            elif process is self._ahead:
-                self._listener.helper_said(kind, payload)
-            elif process is self._current and kind == messages.ANSWER:
-                self._listener.tool_answered(payload)
-            elif process is self._current and kind == messages.RETURNED and self._shell is not None:
-                self._returned(process, payload)
+            self._heed(process, kind, payload)
+
+    def _heed(self, process: JobProcess, kind: int, payload: bytes) -> None:
+        if kind == messages.SEALED:
+            self._on_sealed(process, payload)
+        elif process is self._residents.ahead:
+            self._listener.helper_said(kind, payload)
+        elif process is self._residents.current and kind == messages.ANSWER:
+            self._listener.tool_answered(payload)
+        elif process is self._residents.current and kind == messages.RETURNED and self._shell is not None:
+            self._returned(process, self._shell, payload)
 
     def _on_sealed(self, process: JobProcess, payload: bytes) -> None:
         if process.sealed:
@@ -370,11 +329,8 @@ class Sandbox:
         process.cpu_s_before, amiss = decode_json(payload)
         if amiss is not None:
             raise RunnerFailed(f"the process forked ahead is not as it ought to be: {amiss}")
-        if process is not self._ahead:
-            return
-        if self._state == _KEEPING:
-            self._become(_READY)
-            self._listener.sandbox_ready()
+        if process is self._residents.ahead and self._state == _KEEPING:
+            self._be_ready()
         elif self._state == _RESETTING:
             self._ready_when_reset()
 
@@ -391,11 +347,11 @@ class Sandbox:
         self._ready_when_reset()
 
     def _ready_when_reset(self) -> None:
-        if not self._wiped or self._ahead is None or not self._ahead.sealed:
+        ahead = self._residents.helper()
+        if not self._wiped or not ahead.sealed:
             return
         try:
-            self._canary.look(self._ahead.pid, self._ahead.descriptors())
+            self._canary.look(ahead.pid, ahead.descriptors())
         except NotClean as found:
             raise RunnerFailed(f"not clean: {found}") from None
-        self._become(_READY)
-        self._listener.sandbox_ready()
+        self._be_ready()

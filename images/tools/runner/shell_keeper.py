@@ -53,9 +53,10 @@ class ShellKeeper:
         self._name = ""
         self._since = 0
         self._said = b""
-        # Since the call was interrupted: which processes were told, by id and start, and since when.
+        # Since the call was interrupted: which processes were told, by id and start, since when, and when they are next.
         self._told: set[tuple[int, int]] | None = None
         self._told_at = 0.0
+        self._tell_at = 0.0
         self._asks_left = 0
         self._variables = self._code = self._stdin = -1
 
@@ -114,23 +115,25 @@ class ShellKeeper:
         return f"/proc/{os.getpid()}/fd/{fd}"
 
     def _turn(self) -> None:
-        patience = None if self._told is None else _AGAIN_S
+        patience = None if self._told is None else max(0.0, self._tell_at - time.monotonic())
         ready = select.select([self._channel.fd, self._status, self._wake], [], [], patience)[0]
         if self._wake in ready:
-            os.read(self._wake, _STATUS_BYTES)
+            _read_some(self._wake)
         if self._status in ready:
-            self._said = (self._said + os.read(self._status, _STATUS_BYTES))[-_STATUS_BYTES:]
+            self._said = (self._said + _read_some(self._status))[-_STATUS_BYTES:]
         self._end_call_when_said()
         self._bury()
         if self._channel.fd in ready:
             for kind, payload in self._channel.read():
                 self._heed(kind, payload)
-        if self._told is not None:
+        if self._told is not None and time.monotonic() >= self._tell_at:
+            self._tell_at = time.monotonic() + _AGAIN_S
             self._interrupt(self._told)
 
     def _heed(self, kind: int, payload: bytes) -> None:
         if kind == INTERRUPT and self._name and self._told is None:
-            self._told, self._told_at = set(), time.monotonic()
+            self._told = set()
+            self._told_at = self._tell_at = time.monotonic()
             self._asks_left = _ASKS_MAX
         elif kind == CALL:
             run = decode_json(payload)
@@ -214,6 +217,14 @@ class ShellKeeper:
                 rest = rest[os.write(self._commands, rest) :]
         except BrokenPipeError:
             pass  # The shell is gone; its exit will say the rest.
+
+
+def _read_some(fd: int) -> bytes:
+    """What there is to read; the code may have been quicker, for it can open this process's pipes."""
+    try:
+        return os.read(fd, _STATUS_BYTES)
+    except BlockingIOError:
+        return b""
 
 
 def _now_ticks() -> int:

@@ -20,6 +20,7 @@ from canary import Canary
 from custody import Custody
 from egress import FEATURE as EGRESS
 from egress import Egress
+from errands import Errands
 from frames import Breach, FrameReader, decode_json, json_bytes
 from inputs import parse_piece
 from limits import READ_BYTES
@@ -39,8 +40,6 @@ _STREAM_FRAMES = (frames.OUT, frames.ERR)
 # left go out; RESULT was sent.
 _RESETTING, _READY, _LOADING, _LOADED = "resetting", "ready", "loading", "loaded"
 _REFUSED, _RUNNING, _COLLECTING, _DONE = "refused", "running", "collecting", "done"
-# The work directory goes out; comes in; could not be taken in.
-_SAVING, _RESTORING, _SPOILT = "saving", "restoring", "spoilt"
 
 
 class Supervisor:
@@ -62,6 +61,7 @@ class Supervisor:
         # Before the sandbox, whose canary takes note of the descriptors that there are.
         self._egress = Egress(self._loop, self._outbox)
         self._sandbox = Sandbox(self._loop, setting, sweeper, custody, canary, self)
+        self._errands = Errands(self._sandbox.ask, self._outbox)
         self._features = ["files-out", EGRESS, *(["session"] if self._sandbox.can_hold_sessions else [])]
         self._handlers: dict[int, Callable[[bytes], None]] = {
             frames.RUN: self._on_run,
@@ -102,6 +102,8 @@ class Supervisor:
 
     def _on_run(self, payload: bytes) -> None:
         self._expect(_READY)
+        if not self._errands.is_none:
+            raise Breach("RUN while the work directory goes out or comes in")
         value = decode_json(payload)
         who = identity(value, self._nonce)
         try:
@@ -159,6 +161,7 @@ class Supervisor:
         self._attempt = None
         self._session = False
         self._egress.end()
+        self._errands.forget()
         self._sandbox.reset()
 
     def _on_keep(self, payload: bytes) -> None:
@@ -171,22 +174,12 @@ class Supervisor:
 
     def _on_save(self, payload: bytes) -> None:
         self._expect(_READY)
-        value = decode_json(payload)
-        most = value.get("maxBytes") if isinstance(value, dict) else None
-        if type(most) is not int or most < 0:
-            raise Breach("SAVE without maxBytes")
-        self._state = _SAVING
-        self._sandbox.ask(messages.PACK, json_bytes(most))
+        self._errands.save(payload)
 
     def _on_restore(self, payload: bytes) -> None:
-        if self._state == _SPOILT:
-            return  # It was on its way when RESTORED said no.
-        if self._state != _RESTORING:
-            self._expect(_READY)
-        if not payload or payload[0] > 1:
-            raise Breach("RESTORE has a bad head")
-        self._state = _RESTORING
-        self._sandbox.ask(messages.UNPACK, payload)
+        self._expect(_READY)
+        self._session = True
+        self._errands.restore(payload)
 
     def _on_credit(self, payload: bytes) -> None:
         value = decode_json(payload)
@@ -196,15 +189,12 @@ class Supervisor:
         count = value.get("bytes") if isinstance(value, dict) else None
         if type(count) is not int or count < 0:
             raise Breach("CREDIT without bytes")
-        if self._state in (_SAVING, _COLLECTING):
+        if self._state == _COLLECTING or self._errands.is_saving:
             self._sandbox.ask(messages.CREDIT, channel.credit(count))
 
     def _on_ping(self, payload: bytes) -> None:
         decode_json(payload)
-        if self._state == _RESTORING:
-            self._sandbox.ask(messages.MARK, b"")
-        else:
-            self._outbox.add_json(frames.PONG, {})
+        self._errands.ping()
 
     def _on_wakeup(self) -> None:
         if {signal.SIGTERM, signal.SIGINT} & set(self._wakeups.take()):
@@ -229,16 +219,9 @@ class Supervisor:
 
     def helper_said(self, kind: int, payload: bytes) -> None:
         attempt = self._attempt
-        if kind == messages.MARKED:
-            self._outbox.add_json(frames.PONG, {})
-        elif kind == messages.PACKED and self._state == _SAVING:
-            self._outbox.add(frames.SAVED, payload)
-            self._state = _READY if payload[0] & 1 else _SAVING
-        elif kind == messages.UNPACKED and self._state == _RESTORING:
-            self._restored(payload)
-        elif attempt is None:
+        if self._errands.said(kind, payload) or attempt is None:
             return
-        elif kind == messages.TAKEN and self._state == _LOADING:
+        if kind == messages.TAKEN and self._state == _LOADING:
             if attempt.file_taken():
                 self._acknowledge(attempt)
         elif kind == messages.REFUSED and self._state == _LOADING:
@@ -252,14 +235,9 @@ class Supervisor:
 
     def helper_gone(self) -> None:
         attempt = self._attempt
-        if self._state == _SAVING:
-            self._state = _READY
-            why = {"code": "failed", "message": "what the session left running ended the saving"}
-            self._outbox.add(frames.SAVED, bytes([3]) + json_bytes(why))
-        elif self._state == _LOADING and attempt is not None:
-            self._refuse(
-                attempt.identity, Refusal("lost", "what the session left running ended the taking in of files")
-            )
+        self._errands.gone()
+        if self._state == _LOADING and attempt is not None:
+            self._refuse(attempt.identity, Refusal("lost", "what the session left running ended the taking in of files"))
         elif self._state == _COLLECTING and attempt is not None:
             amid = attempt.files_lost()
             if amid is not None:
@@ -314,9 +292,3 @@ class Supervisor:
     def _conclude(self, attempt: Attempt) -> None:
         self._state = _DONE
         self._outbox.add_json(frames.RESULT, attempt.result(self._sandbox.shells))
-
-    def _restored(self, payload: bytes) -> None:
-        restored = decode_json(payload)
-        self._state = _READY if restored["ok"] else _SPOILT
-        self._session = True
-        self._outbox.add_json(frames.RESTORED, restored)

@@ -357,7 +357,10 @@ describe('runner link, collected files', () => {
     ['dropped with data', [fileOut('out/a', Buffer.alloc(1), 3)]],
     ['dropped and going on', [fileOut('out/a', Buffer.alloc(0), 2)]],
     ['in a piece over the limit', [fileOut('out/a', Buffer.alloc(PIECE_BYTES_MAX + 1))]],
-    ['cut off by the result', [fileOut('out/a', Buffer.alloc(1)), resultWith({ files: FILES })]],
+    [
+      'cut off by the result',
+      [fileOut('out/a', Buffer.alloc(1)), resultWith({ files: { ...FILES, bytes: 1 } })],
+    ],
     ['before output', [fileOut('out/a', Buffer.alloc(1), 1), encodeFrame(FRAME.OUT, 'x')]],
     ['beyond their number', ['a', 'b', 'c', 'd'].map((name) => fileOut(`out/${name}`, Buffer.alloc(0), 1))],
   ])('ends the runner at a file %s', async (_what, frames) => {
