@@ -26,12 +26,21 @@ class Process(NamedTuple):
 
 def children() -> list[int]:
     """The ids of this process's children, also of those that have ended and were not waited for."""
+    return _children("thread-self", os.getpid())
+
+
+def children_of(pid: int) -> dict[int, Process]:
+    """The children of a process with one thread."""
+    looked_at = {child: look_at(child) for child in _children(f"{pid}/task/{pid}", pid)}
+    return {child: process for child, process in looked_at.items() if process is not None}
+
+
+def _children(thread: str, parent: int) -> list[int]:
     try:
-        with open("/proc/thread-self/children", "rb") as file:
+        with open(f"/proc/{thread}/children", "rb") as file:
             return [int(pid) for pid in file.read().split()]
     except OSError:
-        this = os.getpid()
-        return [pid for pid, process in table().items() if process.parent == this]
+        return [pid for pid, process in table().items() if process.parent == parent]
 
 
 def table() -> dict[int, Process]:

@@ -29,7 +29,7 @@ from tools.contract import Call, ToolError, text, texts
 from tools.programs import memory_file, spawn
 
 # How often what does not let go is told again, and when a shell is made to that has had its time to heed TERM.
-_AGAIN_S = 0.1
+_AGAIN_S = 0.03
 _HEED_S = 0.2
 # Below this age a process may not have become what it was forked for, in clock ticks.
 _YOUNG_TICKS = 10
@@ -189,22 +189,34 @@ class ShellKeeper:
             told.add((self._shell, 0))
             descendants.send(os.kill, self._shell, signal.SIGTERM)
         elif time.monotonic() > self._told_at + _HEED_S:
-            self._make_let_go()
+            self._make_let_go(told)
         processes = descendants.table()
-        grown_up = _now_ticks() - _YOUNG_TICKS
         for pid in descendants.below([self._shell], processes):
-            started = processes[pid].started
-            if started < self._since or (pid, started) in told:
-                continue
-            # A shell that was told lets go when what it waits for dies of the first; the second is for the rest.
-            descendants.send(os.kill, pid, signal.SIGINT)
-            descendants.send(os.kill, pid, signal.SIGTERM)
-            # One that was only just forked may not have heard: it still had the shell's own ways with signals.
-            if started <= grown_up:
-                told.add((pid, started))
+            if self._is_to_be_told(pid, processes[pid].started, told):
+                self._tell(pid, processes[pid].started, told)
 
-    def _make_let_go(self) -> None:
+    def _is_to_be_told(self, pid: int, started: int, told: set[tuple[int, int]]) -> bool:
+        return started >= self._since and (pid, started) not in told
+
+    def _tell(self, pid: int, started: int, told: set[tuple[int, int]]) -> None:
+        # A shell that was told lets go when what it waits for dies of the first; the second is for the rest.
+        descendants.send(os.kill, pid, signal.SIGINT)
+        descendants.send(os.kill, pid, signal.SIGTERM)
+        # One that was only just forked may not have heard: it still had the shell's own ways with signals.
+        if started <= _now_ticks() - _YOUNG_TICKS:
+            told.add((pid, started))
+
+    def _make_let_go(self, told: set[tuple[int, int]]) -> None:
+        """Interrupts the shell while what it waits for stands still: were that to end just then by itself, the shell
+        would take it that it dealt with the interruption, and go on."""
+        waited_for = {pid: process.started for pid, process in descendants.children_of(self._shell).items()}
+        held = [(pid, at) for pid, at in waited_for.items() if self._is_to_be_told(pid, at, told)]
+        for pid, _ in held:
+            descendants.send(os.kill, pid, signal.SIGSTOP)
         descendants.send(os.kill, self._shell, signal.SIGINT)
+        for pid, started in held:
+            self._tell(pid, started, told)
+            descendants.send(os.kill, pid, signal.SIGCONT)
         # A shell that was just reading its commands has dropped them, the one that asks for the exit status too.
         if self._asks_left > 0:
             self._asks_left -= 1

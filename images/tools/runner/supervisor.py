@@ -237,7 +237,9 @@ class Supervisor:
         attempt = self._attempt
         self._errands.gone()
         if self._state == _LOADING and attempt is not None:
-            self._refuse(attempt.identity, Refusal("lost", "what the session left running ended the taking in of files"))
+            self._refuse(
+                attempt.identity, Refusal("lost", "what the session left running ended the taking in of files")
+            )
         elif self._state == _COLLECTING and attempt is not None:
             amid = attempt.files_lost()
             if amid is not None:

@@ -334,6 +334,8 @@ class Interrupted(SessionCase):
             "sleep 100",
             "while :; do :; done",
             "while :; do sleep 0.2; done",
+            "while :; do sleep 0.003; done",
+            "while :; do /bin/true; done",
             "f() { while :; do sleep 0.05; done; }; f; echo not this",
             "sleep 100 & wait",
             "yes > /dev/null",

@@ -254,6 +254,8 @@ describe('runner link, restored work directories', () => {
     runner.say(restored({ ok: false, error: 'a device' }));
     expect(await restore).toEqual({ kind: 'refused', reason: 'a device' });
     await settled();
+    expect(runner.types.filter((type) => type === FRAME.RESTORE)).toHaveLength(4);
+    expect(() => link.offer(spec)).toThrow('is ran, not idle');
     const reset = link.reset();
     runner.say(READY);
     expect(await reset).toBeUndefined();
