@@ -62,7 +62,7 @@ class Residents:
         return STRANGER
 
     def drop_dead(self) -> bool:
-        """Lets go of those that have ended, but for the current one; whether the process forked ahead was among them."""
+        """Lets go of who has ended, but for the current one; whether the process forked ahead had."""
         for number, shell in list(self.shells.items()):
             if shell.status is not None:
                 self._drop_shell(number)
@@ -93,7 +93,6 @@ class Residents:
         self.drop_shells()
         self.drop_ahead()
         self.drop_current()
-        self._let_go.clear()
 
     def _drop_shell(self, number: int) -> None:
         shell = self.shells.pop(number)

@@ -53,7 +53,7 @@ class ShellKeeper:
         self._name = ""
         self._since = 0
         self._said = b""
-        # Since the call was interrupted: which processes were told, by id and start, since when, and when they are next.
+        # Since the call was interrupted: which processes were told, by id and start; when that began, when it goes on.
         self._told: set[tuple[int, int]] | None = None
         self._told_at = 0.0
         self._tell_at = 0.0

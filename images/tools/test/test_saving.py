@@ -17,7 +17,7 @@ from typing import Any
 from unittest import mock
 
 from case import RunnerCase
-from client import CREDIT, IS_ROOT, PATIENCE_S, PING, PONG, READY, RESET, RESTORE, RUNNER, SAVE, SAVED, Runner
+from client import CREDIT, IS_ROOT, PATIENCE_S, PING, PONG, READY, RESET, RESTORE, RUN, RUNNER, SAVE, SAVED, Runner
 
 sys.path.insert(0, RUNNER)
 import beneath  # noqa: E402
@@ -207,6 +207,24 @@ rm -rf d/y; mkdir d/y; echo > d/y/z; mv d/y d/$n.d; rm -rf d/$n.d d/$n; done; do
                 for member in archive:
                     self.assertTrue(member.isfile() or member.isdir() or member.issym())
 
+    def test_a_file_that_shrinks_or_grows_while_it_is_read_stays_as_long_as_its_header_said(self) -> None:
+        for now in (300_000, 900_000):
+            with self.subTest(now), tempfile.TemporaryDirectory() as folder:
+                path = os.path.join(folder, "f")
+                with open(path, "wb") as file:
+                    file.write(b"x" * 600_000)
+                sent: list[bytes] = []
+
+                def send(piece: bytes) -> None:
+                    sent.append(bytes(piece))
+                    os.truncate(path, now)
+
+                Packer(1 << 30, send).pack(folder)
+                with tarfile.open(fileobj=io.BytesIO(b"".join(piece[1:] for piece in sent))) as archive:
+                    data = archive.extractfile("f").read()
+                self.assertEqual((len(data), data[:300_000].strip(b"x")), (600_000, b""))
+                self.assertEqual(data[-1:], b"\0" if now < 600_000 else b"x")
+
     def test_a_session_that_ends_the_saving_gets_its_refusal(self) -> None:
         if not IS_ROOT:
             self.skipTest("only with an account of its own")
@@ -312,6 +330,12 @@ class Restoring(RunnerCase):
         runner.expect(READY)
         self.assertEqual(os.listdir(runner.work), [])
 
+    def test_after_a_refusal_nothing_but_a_reset_will_do(self) -> None:
+        runner = self.runner
+        self.assertFalse(runner.restore(HOSTILE["device"] + END)["ok"])
+        runner.send_json(RUN, runner.request("echo", {"text": "x"}, session=True))
+        self.assertEqual(runner.process.wait(PATIENCE_S), 3)
+
     def test_what_is_restored_is_the_jobs_own_without_set_id_bits(self) -> None:
         tar = member(b"f", data=b"x", mode=0o6755) + member(b"d", tar_format.DIRECTORY, mode=0o1777) + END
         self.assertTrue(self.runner.restore(tar)["ok"])
@@ -391,6 +415,11 @@ class Format(unittest.TestCase):
                     size = tar_format.decode(blocks[:512], {}).size
                     records = tar_format.decode_records(blocks[512 : 512 + size])
                 self.assertEqual(tar_format.decode(blocks[-512:], records), header)
+
+    def test_names_that_are_not_utf_8_are_said_to_be_bytes(self) -> None:
+        for path, are in ((b"\xff" * 200, True), ("\u00e9".encode() * 100, False)):
+            header = Header(tar_format.FILE, path, 0, 0, 0)
+            self.assertEqual(b" hdrcharset=BINARY\n" in tar_format.encode(header), are)
 
     def test_any_bytes_are_a_header_or_no_tar(self) -> None:
         for _ in range(2_000):

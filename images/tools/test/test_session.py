@@ -8,6 +8,9 @@ import uuid
 
 from case import RunnerCase, end_others
 from client import (
+    ACK,
+    GO,
+    HEADER,
     IS_ROOT,
     KEEP,
     NAK,
@@ -17,6 +20,8 @@ from client import (
     PONG,
     RUN,
     Report,
+    SIGNAL,
+    STARTED,
     processes_marked,
 )
 
@@ -123,9 +128,12 @@ class Session(SessionCase):
         self.assertEqual(self.marked(), 0)
 
     def test_a_call_that_breeds_beyond_its_time_takes_the_shells_along(self) -> None:
-        breeder = """
+        # With an account of its own it breeds in so many places that some are always missed.
+        breeder = f"""
 import os
-if os.fork() == 0:
+for _ in range({30 if IS_ROOT else 1}):
+    if os.fork() > 0:
+        continue
     os.setsid()
     while True:
         try:
@@ -138,7 +146,7 @@ if os.fork() == 0:
         began = time.monotonic()
         report = self.runner.run("code_execution", {"runtime": "python", "code": breeder}, session=True)
         self.assertLess(time.monotonic() - began, 5)
-        self.assertIn(report.result["session"]["shells"], (0, 1))
+        self.assertIn(report.result["session"]["shells"], (0,) if IS_ROOT else (0, 1))
         self.runner.keep()
         self.assertTrue(self.runner.shell("true").result["ok"])
 
@@ -366,13 +374,22 @@ class Interrupted(SessionCase):
         self.assertEqual((report.out, report.result["exitCode"]), (b"bye\n", 9))
 
     def test_term_before_the_shell_is_up_still_comes(self) -> None:
-        self.start_shell("sleep 100")
-        self.runner.signal("TERM")
-        self.assertEqual(self.runner.finish().result["signal"], "SIGTERM")
+        runner = self.runner
+        arguments = {"runtime": "terminal", "code": "sleep 100", "shell": 0}
+        for _ in range(10):
+            runner.send_json(RUN, runner.request("code_execution", arguments, session=True))
+            runner.expect(ACK)
+            # In one piece, so that the call and the signal come to the shell's keeper together.
+            go, term = b"{}", b'{"signal":"TERM"}'
+            runner.process.stdin.write(HEADER.pack(len(go), GO) + go + HEADER.pack(len(term), SIGNAL) + term)
+            runner.expect(STARTED)
+            self.assertEqual(runner.finish().result["signal"], "SIGTERM")
+            runner.reset()
 
     def test_kill_ends_the_call_and_every_shell(self) -> None:
         runner = self.runner
-        runner.shell(f"echo kept > f; {self.sleeper} & true", 1)
+        for number in range(1, 7):
+            runner.shell(f"echo kept > f; {self.sleeper} & true", number)
         self.start_shell("trap '' TERM INT; (trap '' TERM INT; echo up; sleep 100)")
         runner.expect(OUT)
         runner.signal("TERM")

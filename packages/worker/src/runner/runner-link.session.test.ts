@@ -274,6 +274,24 @@ describe('runner link, restored work directories', () => {
     expect(await restore).toMatchObject(breach);
   });
 
+  it('lets go of the tar when the runner dies', async () => {
+    const { runner, link } = await greeted();
+    let isLetGo = false;
+    const endless = async function* (): AsyncGenerator<Buffer> {
+      try {
+        yield* tar(1_000);
+      } finally {
+        isLetGo = true;
+      }
+    };
+    const restore = link.restore(endless());
+    await settled();
+    runner.die('oops');
+    expect(await restore).toMatchObject({ kind: 'ended', why: 'gone' });
+    await settled();
+    expect(isLetGo).toBe(true);
+  });
+
   it('ends the runner when the tar cannot be read', async () => {
     const { runner, link } = await greeted();
     const broken = async function* (): AsyncGenerator<Buffer> {

@@ -105,6 +105,10 @@ describe('tunnels', () => {
     ]);
     runner.say(closed(1));
     expect(heard.slice(2)).toEqual(['closed 1 not on the list']);
+    // What was said once stands.
+    link.tunnel.opened(2);
+    link.tunnel.refuse(2, 'not_allowed', 'too late');
+    expect(said(runner).slice(1)).toEqual([[FRAME.TUNNEL_OPENED, { id: 2, ok: true }]]);
     expect(runner.destroyed).toBe(false);
   });
 
