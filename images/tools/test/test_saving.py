@@ -193,6 +193,19 @@ class Saving(RunnerCase):
                 received += len(runner.receive(0.5)[1])
         self.assertLessEqual(received, 1024 * 1024)
 
+    def test_one_errand_at_a_time(self) -> None:
+        for frame in ((SAVE, b'{"maxBytes":1}'), (RESTORE, b"\0"), (RUN, b"{}")):
+            with self.subTest(frame[0]), Runner() as runner:
+                self.plant("open('big', 'wb').write(b'x' * 3_000_000)", runner)
+                runner.send_json(SAVE, {"maxBytes": 10_000_000})
+                runner.expect(SAVED)
+                runner.send(*frame)
+                # Read to its end: a runner blocks where nobody does.
+                with self.assertRaises(EOFError):
+                    while True:
+                        runner.receive()
+                self.assertEqual(runner.process.wait(PATIENCE_S), 3)
+
     def test_files_that_change_meanwhile_spoil_nothing(self) -> None:
         runner = self.runner
         churn = """
