@@ -131,6 +131,19 @@ class Egress(RunnerCase):
         self.assertNotEqual(other, port)
         self.connect(other)
 
+    def test_a_sessions_shell_finds_it_again_in_the_next_call(self) -> None:
+        asked = {"runtime": "terminal", "shell": 0, "code": "echo $HTTP_PROXY"}
+        first = self.runner.call("code_execution", asked, egress=True)
+        self.assertRegex(first.out.decode(), r"^http://127\.0\.0\.1:[0-9]+\n$")
+        port = int(first.out.decode().strip().rpartition(":")[2])
+        with self.assertRaises(ConnectionRefusedError):
+            self.connect(port)
+        self.runner.call("code_execution", {**asked, "code": "true"})
+        wait = {**asked, "code": "echo $HTTP_PROXY; sleep 600"}
+        self.runner.start("code_execution", wait, session=True, egress=True)
+        self.assertEqual(self.runner.expect(OUT), first.out)
+        self.tunnel(port)
+
     def test_only_loopback_can_reach_it(self) -> None:
         port = self.begin()
         with open("/proc/net/tcp") as file:
