@@ -23,6 +23,9 @@ export interface Ground extends Caller {
   readonly elsewhere: string;
   /** Of nobody here: an ordinary container of the engine. */
   readonly ordinary: string;
+  /** The id of the listed image, of which there are containers; and of one that is in no repository of the list. */
+  readonly imageInUse: string;
+  readonly imageOfOthers: string;
   /** The caller's own, ended before. */
   readonly ended: string;
 }

@@ -5,7 +5,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { BrokerServer, Callers, Containers, type DockerEngine } from '@zerofleet/engine-broker';
+import {
+  BrokerServer,
+  Callers,
+  Containers,
+  Images,
+  type DockerEngine,
+  type DockerImages,
+} from '@zerofleet/engine-broker';
 import { silentLogger } from '@zerofleet/runtime';
 import { callWith, type Ground } from './ground.js';
 import { HOSTILE_CALLS } from './hostile/all.js';
@@ -33,16 +40,37 @@ const engine = {
     asked.push(`destroy ${id}`);
     return Promise.resolve();
   },
+  ping: () => Promise.resolve(),
+  demandRuntime: () => Promise.resolve(),
   list: () => Promise.resolve([]),
-  info: () => Promise.resolve({ version: '1', runtimes: ['runc'], images: [] }),
+  info: () => Promise.resolve({ version: '1', runtimes: ['runc'] }),
 } as unknown as DockerEngine;
+const imageId = (letter: string): string => `sha256:${letter.repeat(64)}`;
+const dockerImages = {
+  find: () => Promise.resolve({ id: imageId('1'), digests: [] }),
+  pull: (reference: string) => {
+    asked.push(`pull ${reference}`);
+    return Promise.resolve();
+  },
+  list: () =>
+    Promise.resolve([
+      { id: imageId('1'), tags: [IMAGE], digests: [], bytes: 1 },
+      { id: imageId('2'), tags: ['debian:12'], digests: [], bytes: 1 },
+    ]),
+  inUse: () => Promise.resolve(new Set([imageId('1')])),
+  remove: (name: string) => {
+    asked.push(`remove ${name}`);
+    return Promise.resolve();
+  },
+  disk: () => Promise.resolve({ usedBytes: 1, totalBytes: 2 }),
+} as unknown as DockerImages;
 const log = silentLogger();
 const containersMax = 4;
 const containers = new Containers({ engine, broker: 'n1', seccomp: '{}', startsMax: 1, containersMax, log });
 const callers = new Callers(['w1', 'w2']);
 const server = new BrokerServer({
   token: TOKEN,
-  images: [IMAGE],
+  images: new Images(dockerImages, [IMAGE]),
   callers,
   containers,
   containersMax,
@@ -68,6 +96,8 @@ describe('hostile calls', () => {
       attached,
       ended,
       foreign,
+      imageInUse: imageId('1'),
+      imageOfOthers: imageId('2'),
       elsewhere: 'c'.repeat(64),
       ordinary: 'd'.repeat(64),
     };

@@ -90,7 +90,7 @@ export class BrokerProcess {
       await this.allGone();
     } finally {
       for (const id of this.containers()) docker('rm', '-f', id);
-      rmSync(this.folder, { recursive: true });
+      rmSync(this.folder, { recursive: true, force: true });
     }
   }
 }

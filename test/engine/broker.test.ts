@@ -123,7 +123,7 @@ describe('the broker on a real engine', () => {
     if (runtimes.includes('runsc')) return;
     const pool = { ...poolOf(image), runtime: 'runsc' };
     const made = await call(broker.caller('w1', image), 'POST', '/v1/containers', { pool });
-    expect(made.status).toBe(502);
+    expect(made).toMatchObject({ status: 409, body: expect.stringContaining('"runtime_missing"') as string });
     expect(broker.containers()).toEqual([]);
   });
 });

@@ -75,6 +75,8 @@ describe('a hostile worker', () => {
       attached: attached.id,
       ended,
       foreign: (await callWith(broker.caller('w2', image)).attached()).id,
+      imageInUse: docker('image', 'inspect', '--format', '{{.Id}}', image),
+      imageOfOthers: docker('image', 'inspect', '--format', '{{.Id}}', inject('engine').fleetImage),
       elsewhere: (await callWith(elsewhere.caller('w1', image)).attached()).id,
       ordinary,
     };

@@ -18,6 +18,8 @@ import { Callers } from './callers.js';
 import { loadBrokerConfig } from './config.js';
 import { Containers } from './containers.js';
 import { DockerEngine } from './docker-engine.js';
+import { DockerImages } from './docker-images.js';
+import { Images } from './images.js';
 import { BrokerServer } from './server.js';
 
 const SWEEP_EVERY_MS = 10_000;
@@ -54,7 +56,7 @@ export const buildBroker = (env: Environment): Service => {
     containersMax: config.containersMax,
     log,
   });
-  const images = namesIn(config.images);
+  const images = new Images(new DockerImages(config.dockerSocket), namesIn(config.images));
   const { containersMax } = config;
   const callers = new Callers(namesIn(config.workers));
   const server = new BrokerServer({ token, images, callers, containers, containersMax, engine, log });
@@ -76,9 +78,12 @@ export const buildBroker = (env: Environment): Service => {
   });
   const socket = serviceOf(
     async () => {
+      // An engine that is away now is asked when a container is made.
+      await images.load().catch((error: Error) => log.warn({ error: error.message }, 'images_not_resolved'));
       await server.listen(config.socket, config.socketGid);
       listening = true;
-      log.info({ socket: config.socket, images, admin: admin.port }, 'broker_listening');
+      const listed = images.listed();
+      log.info({ socket: config.socket, images: listed, admin: admin.port }, 'broker_listening');
     },
     () => server.close(),
   );

@@ -40,6 +40,12 @@ interface Entry {
   stage: Stage;
 }
 
+/** What a container is to be: of a pool, made from the image with that id. */
+export interface Wanted {
+  readonly pool: PoolSpec;
+  readonly image: string;
+}
+
 export interface ContainersOptions {
   readonly engine: DockerEngine;
   readonly broker: string;
@@ -72,7 +78,7 @@ export class Containers {
   }
 
   /** Makes a container for `owner`; one that nobody wants by then is not made, or not kept. Throws Refusal. */
-  async create(owner: Owner, pool: PoolSpec, isWanted: () => boolean): Promise<string> {
+  async create(owner: Owner, wanted: Wanted, isWanted: () => boolean): Promise<string> {
     if (this.closed || this.entries.size + this.creating.size >= this.options.containersMax)
       throw new Refusal('full', 'the worker has as many containers as it may');
     const uid = this.users.take();
@@ -81,7 +87,7 @@ export class Containers {
     this.creating.add(name);
     let id: string | undefined;
     try {
-      id = await this.creates.run(isWanted, () => this.make(name, owner, pool, uid));
+      id = await this.creates.run(isWanted, () => this.make(name, owner, wanted, uid));
       if (id === undefined) throw new Refusal('too_slow', 'the caller is gone');
       const made = id;
       const timer = setTimeout(() => void this.remove(made, 'never attached'), ATTACH_WITHIN_MS);
@@ -94,9 +100,9 @@ export class Containers {
     }
   }
 
-  private make(name: string, owner: Owner, pool: PoolSpec, uid: number): Promise<string> {
+  private make(name: string, owner: Owner, { pool, image }: Wanted, uid: number): Promise<string> {
     const { broker, seccomp, engine } = this.options;
-    const body = createBody({ pool, poolKey: poolKeyOf(pool), owner, broker, seccomp, uid });
+    const body = createBody({ pool, image, poolKey: poolKeyOf(pool), owner, broker, seccomp, uid });
     return engine.create(name, body);
   }
 

@@ -1,6 +1,5 @@
 /**
- * The one place where a container's create body is made. Nothing in it comes from a caller but the pool spec's numbers
- * and an image reference that is on the list.
+ * The one place where a container's create body is made. Nothing in it comes from a caller but the pool spec's numbers.
  *
  * B1  No bind, no device, no capability beyond SETUID, SETGID and KILL for the supervisor, no network, no log on the host.
  * B2  Everything a job can fill has a size: memory (without swap), pids, work, tmp, shm, open files.
@@ -24,6 +23,8 @@ export interface Owner {
 
 export const createBody = (options: {
   readonly pool: PoolSpec;
+  /** The id that the pool's image reference was resolved to. */
+  readonly image: string;
   readonly poolKey: string;
   readonly owner: Owner;
   /** This broker's name. */
@@ -38,7 +39,8 @@ export const createBody = (options: {
   const memory = resources.memoryMiB * MIB;
   const userTmpfs = `rw,nosuid,nodev,uid=${uid},gid=${uid},mode=0700`;
   return {
-    Image: pool.image,
+    // By its id: what the reference means may change at any time.
+    Image: options.image,
     // Behind the image's entry point, which is the runner.
     Cmd: ['--uid', String(uid), '--gid', String(uid)],
     Labels: {

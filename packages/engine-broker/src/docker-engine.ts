@@ -1,59 +1,33 @@
 /** The Docker engine as the broker uses it: create, attach and start, destroy, list. Every call ends within a bound. */
 import type { Duplex } from 'node:stream';
+import type { PoolSpec } from '@zerofleet/model';
 import Docker, { type ContainerCreateOptions, type ContainerInfo } from 'dockerode';
 import { CONTAINER_LABEL, TOOL_ROLE, type EngineInfo } from '@zerofleet/protocol';
+import { Refusal } from './refusal.js';
+import { Recent } from './recent.js';
+import { answeredWith, within, type EngineError } from './engine-call.js';
 
+/** The one that every engine has, and takes where none is named. */
+const DEFAULT_RUNTIME = 'runc';
 /** A call to the engine that takes longer is given up, in ms. */
 const CALL_TIMEOUT_MS = 20_000;
+const PING_TIMEOUT_MS = 500;
+/** How old a ping's answer may be, in ms: many containers end together when their engine does. */
+const PONG_FOR_MS = 20;
 /** A kill that takes longer is left to the forced removal, in ms. */
 const KILL_TIMEOUT_MS = 3_000;
-/** How long an answer about the engine is given again: it costs the engine much, and a caller nothing. */
+/** How long an answer about the engine is given again, in ms. */
 const FACTS_FOR_MS = 1_000;
 
-/** The engine did not do what it was asked for. */
-export class EngineError extends Error {
-  readonly code: 'engine_failed' | 'engine_away' | 'engine_timeout';
-  /** Its HTTP status, where it answered. */
-  readonly status: number | undefined;
-
-  constructor(code: EngineError['code'], message: string, status?: number) {
-    super(message);
-    this.code = code;
-    this.status = status;
-  }
-}
-
-const late = (what: string, timeoutMs: number): EngineError =>
-  new EngineError('engine_timeout', `${what} took longer than ${timeoutMs} ms`);
-
-const asEngineError = (error: Error & { statusCode?: number; code?: string }): EngineError => {
-  if (error instanceof EngineError) return error;
-  const isAway = error.statusCode === undefined && error.code !== undefined;
-  return new EngineError(isAway ? 'engine_away' : 'engine_failed', error.message, error.statusCode);
-};
-
-/** The call's result. Throws EngineError. */
-const within = async <T>(what: string, timeoutMs: number, call: Promise<T>): Promise<T> => {
-  let timer: NodeJS.Timeout | undefined;
-  const tooLate = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(late(what, timeoutMs)), timeoutMs);
-  });
-  try {
-    return await Promise.race([call, tooLate]);
-  } catch (error) {
-    throw asEngineError(error as Error);
-  } finally {
-    clearTimeout(timer);
-  }
-};
+export type EngineFacts = Pick<EngineInfo, 'version' | 'runtimes'>;
 
 /** Gone already, or going: what was asked for is so. */
-const isGone = (error: unknown): boolean =>
-  error instanceof EngineError && [304, 404, 409].includes(error.status ?? 0);
+const isGone = (error: unknown): boolean => answeredWith(error, 304, 404, 409);
 
 export class DockerEngine {
   private readonly docker: Docker;
-  private facts: { readonly atMs: number; readonly info: Promise<EngineInfo> } | undefined;
+  private readonly pong = new Recent(PONG_FOR_MS, () => within('ping', PING_TIMEOUT_MS, this.docker.ping()));
+  private readonly facts = new Recent(FACTS_FOR_MS, () => this.askInfo());
 
   constructor(socketPath: string) {
     this.docker = new Docker({ socketPath });
@@ -94,31 +68,29 @@ export class DockerEngine {
     return within('list', CALL_TIMEOUT_MS, this.docker.listContainers({ all: true, filters: { label } }));
   }
 
-  /** What the engine is, and which of `references` it has; at most FACTS_FOR_MS old, and asked for once at a time. */
-  info(references: readonly string[]): Promise<EngineInfo> {
-    const nowMs = performance.now();
-    if (this.facts === undefined || nowMs - this.facts.atMs > FACTS_FOR_MS)
-      this.facts = { atMs: nowMs, info: this.askInfo(references) };
-    return this.facts.info;
+  /** Throws EngineError `engine_away` when nobody listens. An engine that is slow to answer is there. */
+  async ping(): Promise<void> {
+    await this.pong.get().catch((error: EngineError) => {
+      if (error.code === 'engine_away') throw error;
+    });
   }
 
-  private async askInfo(references: readonly string[]): Promise<EngineInfo> {
+  /** What the engine is. */
+  info(): Promise<EngineFacts> {
+    return this.facts.get();
+  }
+
+  /** Throws Refusal when the engine does not list the runtime: a container of another would isolate less than was asked for. */
+  async demandRuntime(runtime: PoolSpec['runtime']): Promise<void> {
+    if (runtime === DEFAULT_RUNTIME || (await this.info()).runtimes.includes(runtime)) return;
+    throw new Refusal('runtime_missing', `the engine has no runtime ${runtime}`);
+  }
+
+  private async askInfo(): Promise<EngineFacts> {
     const info = (await within('info', CALL_TIMEOUT_MS, this.docker.info())) as {
       ServerVersion: string;
       Runtimes?: Record<string, unknown>;
     };
-    const images = await Promise.all(
-      references.map(async (reference) => ({ reference, id: await this.imageId(reference) })),
-    );
-    return { version: info.ServerVersion, runtimes: Object.keys(info.Runtimes ?? {}), images };
-  }
-
-  private async imageId(reference: string): Promise<string | null> {
-    try {
-      return (await within('image', CALL_TIMEOUT_MS, this.docker.getImage(reference).inspect())).Id;
-    } catch (error) {
-      if (error instanceof EngineError && error.status === 404) return null;
-      throw error;
-    }
+    return { version: info.ServerVersion, runtimes: Object.keys(info.Runtimes ?? {}) };
   }
 }

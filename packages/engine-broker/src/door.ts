@@ -17,9 +17,9 @@ const BODY_BYTES_MAX = 4_096;
 
 /** A call of the contract, protocol/broker.ts. */
 export type Call =
-  | { readonly kind: 'create'; readonly bytes: number }
-  | { readonly kind: 'list' | 'engine' }
-  | { readonly kind: 'attach' | 'end'; readonly id: string };
+  | { readonly kind: 'create' | 'pull'; readonly bytes: number }
+  | { readonly kind: 'list' | 'engine' | 'images' }
+  | { readonly kind: 'attach' | 'end' | 'remove'; readonly id: string };
 
 /** The engine's own ids: nothing that could be a name or a path. */
 const ID = '([0-9a-f]{64})';
@@ -29,6 +29,9 @@ const CALLS: readonly (readonly [method: string, path: RegExp, kind: Call['kind'
   ['GET', /^\/v1\/engine$/, 'engine'],
   ['GET', new RegExp(`^/v1/containers/${ID}/attach$`), 'attach'],
   ['DELETE', new RegExp(`^/v1/containers/${ID}$`), 'end'],
+  ['GET', /^\/v1\/images$/, 'images'],
+  ['POST', /^\/v1\/images\/pull$/, 'pull'],
+  ['DELETE', /^\/v1\/images\/(sha256:[0-9a-f]{64})$/, 'remove'],
 ];
 
 /** Headers that our worker does not send, and that change what a body is or who reads it. */
@@ -71,11 +74,11 @@ export const callOf = (message: IncomingMessage): Call => {
 const complete = (kind: Call['kind'], id: string, { headers }: IncomingMessage): Call => {
   if (kind !== 'attach' && headers.upgrade !== undefined)
     throw new Refusal('malformed', 'this call is no upgrade');
-  if (kind === 'create') return { kind, bytes: bodyBytes(headers) };
+  if (kind === 'create' || kind === 'pull') return { kind, bytes: bodyBytes(headers) };
   if ((headers['content-length'] ?? '0') !== '0') throw new Refusal('malformed', 'this call has no body');
   if (kind === 'attach' && headers.upgrade !== BROKER_UPGRADE)
     throw new Refusal('upgrade_required', `an attach is an upgrade to ${BROKER_UPGRADE}`);
-  return kind === 'attach' || kind === 'end' ? { kind, id } : { kind };
+  return kind === 'attach' || kind === 'end' || kind === 'remove' ? { kind, id } : { kind };
 };
 
 const bodyBytes = (headers: IncomingMessage['headers']): number => {

@@ -3,4 +3,7 @@ export * from './app.js';
 export * from './callers.js';
 export * from './containers.js';
 export * from './docker-engine.js';
+export * from './docker-images.js';
+export * from './engine-call.js';
+export * from './images.js';
 export * from './server.js';

@@ -15,8 +15,10 @@ import type { Logger } from '@zerofleet/runtime';
 import type { Callers } from './callers.js';
 import type { Containers } from './containers.js';
 import type { Owner } from './create-body.js';
-import { parseCreateRequest } from './create-request.js';
-import { EngineError, type DockerEngine } from './docker-engine.js';
+import { poolIn, referenceIn } from './bodies.js';
+import type { DockerEngine } from './docker-engine.js';
+import { EngineError } from './engine-call.js';
+import type { Images } from './images.js';
 import { callerOf, callOf, type Call } from './door.js';
 import { listenOn } from './socket-file.js';
 import { Refusal } from './refusal.js';
@@ -30,7 +32,7 @@ const CALLS_MAX = 64;
 
 export interface BrokerServerOptions {
   readonly token: string;
-  readonly images: readonly string[];
+  readonly images: Images;
   readonly callers: Callers;
   readonly containers: Containers;
   readonly containersMax: number;
@@ -129,27 +131,34 @@ export class BrokerServer {
     const { containers, engine, images } = this.options;
     switch (call.kind) {
       case 'create': {
-        const body = await bodyOf(message, call.bytes);
-        return { status: 201, body: { id: await this.create(owner, body, isWanted) } };
+        const pool = poolIn(await bodyOf(message, call.bytes));
+        await engine.demandRuntime(pool.runtime);
+        const image = await images.idOf(pool.image);
+        return { status: 201, body: { id: await containers.create(owner, { pool, image }, isWanted) } };
       }
       case 'list':
+        // A worker asks when a container has ended: whether the engine has, too, makes a difference to it.
+        await engine.ping();
         return { status: 200, body: { containers: containers.list(owner).map((id) => ({ id })) } };
-      case 'engine':
-        return { status: 200, body: await engine.info(images) };
+      case 'engine': {
+        const [info, { disk }] = await Promise.all([engine.info(), images.held()]);
+        return { status: 200, body: { ...info, images: images.listed(), disk } };
+      }
+      case 'images':
+        return { status: 200, body: await images.held() };
+      case 'pull': {
+        const reference = referenceIn(await bodyOf(message, call.bytes));
+        return { status: 200, body: { reference, id: (await images.pull(reference)).id } };
+      }
+      case 'remove':
+        await images.remove(call.id);
+        return { status: 204 };
       case 'end':
         await containers.end(owner, call.id);
         return { status: 204 };
       case 'attach':
         throw new Refusal('upgrade_required', `an attach is an upgrade to ${BROKER_UPGRADE}`);
     }
-  }
-
-  private create(owner: Owner, body: Buffer, isWanted: () => boolean): Promise<string> {
-    const parsed = parseCreateRequest(body);
-    if (!parsed.ok) throw new Refusal('malformed', parsed.reason);
-    if (!this.options.images.includes(parsed.value.image))
-      throw new Refusal('image_not_listed', 'the image is not on the list of this broker');
-    return this.options.containers.create(owner, parsed.value, isWanted);
   }
 
   private async onUpgrade(message: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {

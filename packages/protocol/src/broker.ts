@@ -3,19 +3,23 @@
  *
  * POST   /v1/containers            CreateRequest → 201 Created        creates, does not start
  * GET    /v1/containers/ID/attach  Upgrade: zf-attach → 101           attaches, starts, then raw engine stream both ways
- * GET    /v1/containers            → ContainerList                    the containers of the caller's boot
+ * GET    /v1/containers            → ContainerList                    the containers of the caller's boot; 503 while the engine is away
  * DELETE /v1/containers/ID         → 204                              ends the attach, kills, removes; 404 when there is none such
  * GET    /v1/engine                → EngineInfo
+ * GET    /v1/images                → ImageList                        what the node holds of the broker's repositories, and its disk
+ * POST   /v1/images/pull           PullRequest → PulledImage          of the broker's list; at once where the node has it
+ * DELETE /v1/images/ID             → 204                              one of the ImageList that is not in use
  *
  * The caller names its worker and boot in headers; it reaches only containers of that boot. A container whose attach
  * ends is removed; one that is not attached within 10 s as well. A container of a boot that is not the newest of its
- * worker is removed.
+ * worker is removed. An image reference means what it was when the broker first resolved it: a tag that was moved since is
+ * refused with `image_moved`.
  *
  * One call a connection. A body is JSON exactly as JSON.stringify writes it, with a content-length. Anything else is
  * refused, with a BrokerError.
  */
 import { Type, type Static } from 'typebox';
-import { ContainerIdShape, PoolSpecShape } from './shapes.js';
+import { ContainerIdShape, CountShape, PoolSpecShape } from './shapes.js';
 
 export const BROKER_WORKER_HEADER = 'zf-worker';
 export const BROKER_BOOT_HEADER = 'zf-boot';
@@ -46,6 +50,14 @@ export const BROKER_STATUS = {
   /** No such call, or no such container of the caller. */
   not_found: 404,
   too_slow: 408,
+  /** The engine does not have the runtime. */
+  runtime_missing: 409,
+  /** The node does not have the image. */
+  image_missing: 409,
+  /** The reference means another image than when the broker resolved it. */
+  image_moved: 409,
+  /** There is a container of the image. */
+  image_in_use: 409,
   /** A newer boot of the worker has called. */
   boot_replaced: 410,
   length_required: 411,
@@ -77,9 +89,42 @@ export const ContainerListShape = Type.Object({
   containers: Type.Array(Type.Object({ id: ContainerIdShape })),
 });
 export type ContainerList = Static<typeof ContainerListShape>;
+const ImageIdShape = Type.String({ pattern: '^sha256:[0-9a-f]{64}$' });
+export const PullRequestShape = Type.Object(
+  { reference: Type.String({ minLength: 1, maxLength: 512 }) },
+  { additionalProperties: false },
+);
+export type PullRequest = Static<typeof PullRequestShape>;
+export const PulledImageShape = Type.Object({ reference: Type.String(), id: ImageIdShape });
+export type PulledImage = Static<typeof PulledImageShape>;
+
+const DiskShape = Type.Object({ usedBytes: CountShape, totalBytes: CountShape });
+export const ImageListShape = Type.Object({
+  images: Type.Array(
+    Type.Object({
+      id: ImageIdShape,
+      /** Its names in the broker's repositories. */
+      references: Type.Array(Type.String()),
+      bytes: CountShape,
+      /** There is a container of it, whoever made that. */
+      inUse: Type.Boolean(),
+    }),
+  ),
+  disk: DiskShape,
+});
+export type ImageList = Static<typeof ImageListShape>;
+
 export const EngineInfoShape = Type.Object({
   version: Type.String(),
   runtimes: Type.Array(Type.String()),
-  images: Type.Array(Type.Object({ reference: Type.String(), id: Type.Union([Type.String(), Type.Null()]) })),
+  /** The broker's list: what each entry was resolved to, null where the node had no such image yet. */
+  images: Type.Array(
+    Type.Object({
+      reference: Type.String(),
+      id: Type.Union([ImageIdShape, Type.Null()]),
+      digest: Type.Union([Type.String(), Type.Null()]),
+    }),
+  ),
+  disk: DiskShape,
 });
 export type EngineInfo = Static<typeof EngineInfoShape>;

@@ -33,9 +33,15 @@ import { Attempts } from './attempt/attempts.js';
 import { loadWorkerConfig, type WorkerConfig } from './config.js';
 import { Egress } from './egress/egress.js';
 import { egressSettingsOf } from './egress/egress-config.js';
+import { BrokerClient } from './engine/broker-client.js';
 import { BrokerEngine } from './engine/broker-engine.js';
+import { EngineFacts } from './engine/engine-facts.js';
+import { BrokerImages, type NodeImages } from './engine/broker-images.js';
 import { ProcessEngine } from './engine/process-engine.js';
 import type { ToolEngine } from './engine/tool-engine.js';
+import { imagePolicyOf } from './pool/image-config.js';
+import { ImageKeeper } from './pool/image-keeper.js';
+import { ImageMetrics } from './pool/image-metrics.js';
 import { PoolDriver } from './pool/pool-driver.js';
 import { PoolMetrics } from './pool/pool-metrics.js';
 import { DoneLine } from './done-line.js';
@@ -45,15 +51,28 @@ import { Worker } from './worker.js';
 
 const MIB = 1024 ** 2;
 
-/** A pool a key, with its tools and the configured stock; a fresh container a job needs none. */
+const namesIn = (list: string): string[] =>
+  list
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '');
+
+/**
+ * A pool a key, with its tools and the configured stock; a fresh container a job needs none. The same of each further tools
+ * image: jobs may ask for either while a release is rolled out.
+ */
 const stocksOf = (tools: readonly ToolDefinition[], config: WorkerConfig): PoolWant[] => {
   const stock = config.executionMode === 'oneshot' ? 0 : config.warmPerPool;
   const wants = new Map<string, { spec: PoolSpec; stock: number; tools: ToolName[] }>();
-  for (const { name, pool: spec } of tools) {
-    const key = poolKeyOf(spec);
-    const want = wants.get(key);
-    if (want === undefined) wants.set(key, { spec, stock, tools: [name] });
-    else want.tools.push(name);
+  const also = namesIn(config.imageToolsAlso);
+  for (const { name, pool } of tools) {
+    const others = pool.image === config.imageTools ? also.map((image) => ({ ...pool, image })) : [];
+    for (const spec of [pool, ...others]) {
+      const key = poolKeyOf(spec);
+      const want = wants.get(key);
+      if (want === undefined) wants.set(key, { spec, stock, tools: [name] });
+      else want.tools.push(name);
+    }
   }
   return [...wants.values()];
 };
@@ -72,18 +91,27 @@ const policyFor = (config: WorkerConfig): PoolSettings => ({
   sessionAgeMaxMs: config.sessionAgeMs,
 });
 
-const engineOf = (config: WorkerConfig, boot: ReturnType<typeof newBootId>, log: Logger): ToolEngine => {
-  if (config.executionMode !== 'process')
-    return new BrokerEngine({
-      socketPath: config.brokerSocket,
-      token: readSecret(config.brokerTokenFile, 'ZF_BROKER_TOKEN_FILE'),
-      worker: config.workerId as WorkerId,
-      boot,
-    });
+/** Where containers come from, and the node's images where there are any. */
+interface Engine {
+  readonly engine: ToolEngine;
+  readonly images: NodeImages | undefined;
+  readonly facts: EngineFacts | undefined;
+}
+
+const engineOf = (config: WorkerConfig, boot: ReturnType<typeof newBootId>, log: Logger): Engine => {
+  if (config.executionMode !== 'process') {
+    const socketPath = config.brokerSocket;
+    const token = readSecret(config.brokerTokenFile, 'ZF_BROKER_TOKEN_FILE');
+    const broker = new BrokerClient({ socketPath, token, worker: config.workerId as WorkerId, boot });
+    const images = new BrokerImages(broker);
+    const facts = new EngineFacts({ broker, clock: systemClock, log });
+    return { engine: new BrokerEngine(broker, images), images, facts };
+  }
   const isRoot = process.getuid?.() === 0;
   log.warn({ ownUser: isRoot }, 'process_mode_isolates_little');
   const { runnerDir, python, scratchDir, uidBase } = config;
-  return new ProcessEngine({ runnerDir, python, scratchDir, uidBase: isRoot ? uidBase : undefined });
+  const engine = new ProcessEngine({ runnerDir, python, scratchDir, uidBase: isRoot ? uidBase : undefined });
+  return { engine, images: undefined, facts: undefined };
 };
 
 /** Builds the worker from `env`. Throws ConfigError. */
@@ -110,7 +138,8 @@ export const buildWorker = (env: Environment): Service => {
     () => running?.pool.usedMiB ?? 0,
   );
   const attemptMetrics = new AttemptMetrics(registry);
-  const engine = engineOf(config, boot, log);
+  const { engine, images, facts } = engineOf(config, boot, log);
+  const imageMetrics = new ImageMetrics(registry);
   const sealer = Sealer.fromFile(config.secretsKeyFile);
   const settings = egressSettingsOf(config);
   const egress = new Egress({ settings, tools, clock: systemClock, log, registry });
@@ -118,7 +147,7 @@ export const buildWorker = (env: Environment): Service => {
     async () => {
       const link = await connectNats(config, `worker ${config.workerId}`, log);
       const stocks = stocksOf(tools, config);
-      const parts = { engine, metrics, attemptMetrics, link, sealer, egress };
+      const parts = { engine, images, facts, metrics, imageMetrics, attemptMetrics, link, sealer, egress };
       running = new Running({ config, boot, log, stocks, ...parts });
       await running.start();
       log.info({ mode: config.executionMode, admin: admin.port }, 'worker_running');
@@ -133,6 +162,9 @@ class Running implements Service {
   readonly pool: PoolDriver;
   private readonly attempts: Attempts;
   private readonly worker: Worker;
+  private readonly keeper: ImageKeeper | undefined;
+  private readonly facts: EngineFacts | undefined;
+  private readonly log: Logger;
   private readonly link: NatsLink;
   private readonly drainMs: number;
 
@@ -142,7 +174,10 @@ class Running implements Service {
     readonly log: Logger;
     readonly stocks: readonly PoolWant[];
     readonly engine: ToolEngine;
+    readonly images: NodeImages | undefined;
+    readonly facts: EngineFacts | undefined;
     readonly metrics: PoolMetrics;
+    readonly imageMetrics: ImageMetrics;
     readonly attemptMetrics: AttemptMetrics;
     readonly link: NatsLink;
     readonly sealer: Sealer | undefined;
@@ -155,10 +190,14 @@ class Running implements Service {
     const worker = config.workerId as WorkerId;
     const onChange = (): void => this.worker.changed();
     const dones = new DoneLine({ connection, names, worker, boot });
+    this.log = log;
     this.link = link;
     this.drainMs = config.drainMs;
+    this.facts = options.facts;
+    this.facts?.watch(() => this.stockWhatStarts(options.stocks));
     this.pool = new PoolDriver({
       engine: options.engine,
+      ...(this.facts === undefined ? {} : { unable: this.facts.unable }),
       clock: systemClock,
       log,
       policy: policyFor(config),
@@ -168,6 +207,13 @@ class Running implements Service {
       park: (slot) => slot.link.keep(),
       onEvict: (slot, session, tenant) => sessions.save({ tenant, session }, slot),
     });
+    const { images, imageMetrics } = options;
+    if (images !== undefined && config.imageKeeping === 'on')
+      this.keeper = new ImageKeeper({
+        ...{ images, log, clock: systemClock, metrics: imageMetrics },
+        uses: () => this.pool.images(),
+        policy: imagePolicyOf(config),
+      });
     const sessions = new SessionDesk({
       ...{ worker, boot, log, pool: this.pool, clock: systemClock },
       store: new NatsSessionStore(connection, names),
@@ -214,12 +260,25 @@ class Running implements Service {
   }
 
   async start(): Promise<void> {
+    // Before the pool: what it lacks is on its way then.
+    await this.facts?.start();
+    await this.keeper?.start();
     this.pool.start();
     await this.worker.start();
   }
 
+  /** Stock is kept of what can start here: of a pool whose runtime the engine does not have there is none to be had. */
+  private stockWhatStarts(stocks: readonly PoolWant[]): void {
+    const unable = stocks.filter(({ spec }) => this.facts?.unable(spec) !== undefined);
+    for (const { spec, tools } of unable)
+      this.log.warn({ runtime: spec.runtime, tools }, 'tools_cannot_run_here');
+    this.pool.configure(stocks.filter((want) => !unable.includes(want)));
+  }
+
   /** Drains: takes no more, hands back what has not run, lets the rest end within the grace. */
   async stop(): Promise<void> {
+    await this.keeper?.stop();
+    await this.facts?.stop();
     this.pool.drain();
     const drained = this.attempts.drain(this.drainMs);
     this.worker.say();

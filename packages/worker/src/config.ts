@@ -13,14 +13,16 @@ import {
   type SecretsConfig,
 } from '@zerofleet/runtime';
 import { egressRelations, egressSchema, type EgressConfig } from './egress/egress-config.js';
+import { imageRelations, imageSchema, type ImageConfig } from './pool/image-config.js';
 
-export interface WorkerConfig extends CommonConfig, NatsConfig, SecretsConfig, EgressConfig {
+export interface WorkerConfig extends CommonConfig, NatsConfig, SecretsConfig, EgressConfig, ImageConfig {
   workerId: string;
   executionMode: ExecutionMode;
   brokerSocket: string;
   brokerTokenFile: string;
   toolsDir: string;
   imageTools: string;
+  imageToolsAlso: string;
   cpuMilli: number;
   memoryMiB: number;
   warmPerPool: number;
@@ -58,6 +60,7 @@ const schema: ConfigSchema<WorkerConfig> = {
   ...natsSchema,
   ...secretsSchema,
   ...egressSchema,
+  ...imageSchema,
   workerId: {
     doc: "The worker's name, stable across restarts",
     format: 'label',
@@ -88,6 +91,12 @@ const schema: ConfigSchema<WorkerConfig> = {
     format: 'required',
     default: '',
     env: 'ZF_IMAGE_TOOLS',
+  },
+  imageToolsAlso: {
+    doc: "Further tools images that stock is kept of, comma separated: the next release's while it is rolled out",
+    format: String,
+    default: '',
+    env: 'ZF_IMAGE_TOOLS_ALSO',
   },
   cpuMilli: {
     doc: 'CPU for jobs, in thousandths of a core; the default lets four small jobs a core run side by side',
@@ -206,7 +215,7 @@ const schema: ConfigSchema<WorkerConfig> = {
 };
 
 const relations = (config: WorkerConfig): string | undefined =>
-  engineRelations(config) ?? egressRelations(config);
+  engineRelations(config) ?? egressRelations(config) ?? imageRelations(config);
 
 const engineRelations = (config: WorkerConfig): string | undefined => {
   if (config.executionMode === 'process')

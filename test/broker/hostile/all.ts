@@ -5,8 +5,9 @@
 import { BODIES } from './bodies.js';
 import type { HostileCall } from './call.js';
 import { CALLERS } from './callers.js';
+import { IMAGES } from './images.js';
 import { PATHS } from './paths.js';
 import { WIRE } from './wire.js';
 
 /** All of them, by group. */
-export const HOSTILE_CALLS: readonly HostileCall[] = [...BODIES, ...PATHS, ...CALLERS, ...WIRE];
+export const HOSTILE_CALLS: readonly HostileCall[] = [...BODIES, ...PATHS, ...CALLERS, ...WIRE, ...IMAGES];

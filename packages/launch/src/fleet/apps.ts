@@ -80,6 +80,8 @@ export const planApps = (plan: AppsPlan): readonly PartSpec[] => {
     ZF_EXECUTION_MODE: plan.mode,
     ZF_TOOLS_DIR: DEFINITIONS,
     ZF_IMAGE_TOOLS: plan.image,
+    // The launcher's images, and those of other clones of this repository, are not the fleet's to remove.
+    ZF_IMAGE_KEEPING: plan.env['ZF_IMAGE_KEEPING'] ?? 'off',
     ...(plan.mode === 'process'
       ? processEnv(plan)
       : { ZF_BROKER_SOCKET: socket, ZF_BROKER_TOKEN_FILE: plan.tokenFile }),
@@ -89,7 +91,7 @@ export const planApps = (plan: AppsPlan): readonly PartSpec[] => {
     ZF_BROKER_SOCKET: socket,
     ZF_BROKER_TOKEN_FILE: plan.tokenFile,
     ZF_DOCKER_SOCKET: dockerSocket(plan.env['DOCKER_HOST']),
-    ZF_BROKER_IMAGES: plan.image,
+    ZF_BROKER_IMAGES: [plan.image, plan.env['ZF_IMAGE_TOOLS_ALSO'] ?? ''].join(),
     ZF_BROKER_WORKERS: WORKER,
     ZF_NODE: plan.brokerName,
     ZF_SECCOMP_FILE: SECCOMP,

@@ -1,62 +1,63 @@
 /**
- * Runners in tool containers, through the engine broker on its unix socket.
+ * Runners in tool containers, through the engine broker.
  *
  * K1  One connection a container, held for its life: when it ends, the broker removes the container, and when the
  *     worker dies its connections end.
- * K2  A connection that ends because the broker did is told from one whose container ended: every answer names the
- *     broker's life.
+ * K2  A connection that ends because the broker or its engine did is told from one whose container ended: every answer
+ *     names the broker's life, and says when the engine is away.
+ * K3  A broker or an engine that is away is waited for, AWAY_MAX_MS at most: its restart is no fault of the image, and no
+ *     job's.
+ * K4  An image that the node does not have is fetched before the container is made: who waits for it waits longer.
  */
-import { request, type IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { BootId, PoolSpec, WorkerId } from '@zerofleet/model';
-import {
-  BROKER_BOOT_HEADER,
-  BROKER_LIFE_HEADER,
-  BROKER_UPGRADE,
-  BROKER_WORKER_HEADER,
-  CreatedShape,
-  encodeJson,
-  jsonParser,
-  type CreateRequest,
-} from '@zerofleet/protocol';
+import type { PoolSpec } from '@zerofleet/model';
+import { CreatedShape, jsonParser, type CreateRequest } from '@zerofleet/protocol';
+import { pause, systemClock } from '@zerofleet/runtime';
+import { BrokerAway, BrokerRefusal, type BrokerClient } from './broker-client.js';
+import type { NodeImages } from './broker-images.js';
 import { Demux } from './demux.js';
 import { StartError, type RunnerPipe, type ToolEngine } from './tool-engine.js';
 
-const CALL_TIMEOUT_MS = 30_000;
 /** A broker that does not answer this question within so long is gone, in ms. */
 const ALIVE_TIMEOUT_MS = 1_000;
+const AWAY_MAX_MS = 10_000;
+const AWAY_PAUSE_MS = 250;
 /** What is kept of a runner's crash report. */
 const CRASH_TEXT_MAX = 2_000;
-/** An answer of the broker, at most. */
-const ANSWER_BYTES_MAX = 64 * 1024;
 
 const parseCreated = jsonParser(CreatedShape);
 
-export interface BrokerEngineOptions {
-  readonly socketPath: string;
-  readonly token: string;
-  readonly worker: WorkerId;
-  readonly boot: BootId;
-}
-
 export class BrokerEngine implements ToolEngine {
-  private readonly options: BrokerEngineOptions;
+  private readonly broker: BrokerClient;
+  private readonly images: NodeImages;
+  private readonly closing = new AbortController();
 
-  constructor(options: BrokerEngineOptions) {
-    this.options = options;
+  constructor(broker: BrokerClient, images: NodeImages) {
+    this.broker = broker;
+    this.images = images;
   }
 
   async open(pool: PoolSpec): Promise<RunnerPipe> {
-    const body: CreateRequest = { pool };
-    const answer = await this.call('POST', '/v1/containers', encodeJson(body));
-    const created = answer.status === 201 ? parseCreated(answer.body) : undefined;
-    if (created?.ok !== true)
-      throw new StartError(
-        `the engine broker answered ${answer.status}: ${answer.body.toString('utf8', 0, 300)}`,
-      );
-    const { id } = created.value;
+    const untilMs = systemClock.nowMs() + AWAY_MAX_MS;
+    for (;;) {
+      try {
+        return await this.openOnce(pool);
+      } catch (error) {
+        const isLate = systemClock.nowMs() >= untilMs || this.closing.signal.aborted;
+        if (!(error instanceof BrokerAway) || isLate) throw error;
+      }
+      await pause(systemClock, AWAY_PAUSE_MS, this.closing.signal);
+    }
+  }
+
+  close(): void {
+    this.closing.abort();
+  }
+
+  private async openOnce(pool: PoolSpec): Promise<RunnerPipe> {
+    const id = await this.create(pool);
     try {
-      const { socket, life } = await this.attach(id);
+      const { socket, life } = await this.broker.attach(id);
       return this.pipeOf(id, socket, life);
     } catch (error) {
       await this.remove(id);
@@ -64,69 +65,32 @@ export class BrokerEngine implements ToolEngine {
     }
   }
 
+  /** The id of a container that is made and not started. */
+  private async create(pool: PoolSpec): Promise<string> {
+    const asked: CreateRequest = { pool };
+    const ask = (): Promise<{ readonly body: Buffer }> => this.broker.ask('POST', '/v1/containers', asked);
+    const { body } = await ask().catch(async (error: unknown) => {
+      if (!(error instanceof BrokerRefusal) || error.reason !== 'image_missing') throw error;
+      await this.images.pull(pool.image);
+      return ask();
+    });
+    const created = parseCreated(body);
+    if (!created.ok) throw new StartError(`the engine broker's answer cannot be read: ${created.reason}`);
+    return created.value.id;
+  }
+
   private async remove(id: string): Promise<void> {
-    await this.call('DELETE', `/v1/containers/${id}`).catch(() => undefined);
+    await this.broker.ask('DELETE', `/v1/containers/${id}`).catch(() => undefined);
   }
 
-  private headers(): Record<string, string> {
-    const { token, worker, boot } = this.options;
-    return { authorization: `Bearer ${token}`, [BROKER_WORKER_HEADER]: worker, [BROKER_BOOT_HEADER]: boot };
-  }
-
-  /** Whether the broker is still the one that answered with `life`. */
-  private async isAlive(life: string): Promise<boolean> {
-    const answer = await this.call('GET', '/v1/containers', undefined, ALIVE_TIMEOUT_MS).catch(
-      () => undefined,
+  /** What was lost with all its containers since the broker answered with `life`; undefined when nothing was (K2). */
+  private async lostSince(life: string): Promise<string | undefined> {
+    const asked = this.broker.ask('GET', '/v1/containers', undefined, ALIVE_TIMEOUT_MS);
+    return asked.then(
+      (answer) => (answer.life === life ? undefined : 'the engine broker was lost'),
+      (error: unknown) =>
+        error instanceof BrokerAway ? error.message : 'the engine broker was lost: it does not answer',
     );
-    return answer?.life === life;
-  }
-
-  private call(
-    method: string,
-    path: string,
-    body?: Uint8Array,
-    timeout = CALL_TIMEOUT_MS,
-  ): Promise<{ status: number; body: Buffer; life: string }> {
-    return new Promise((resolve, reject) => {
-      const headers = {
-        ...this.headers(),
-        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-      };
-      const outgoing = request({ socketPath: this.options.socketPath, method, path, headers, timeout });
-      outgoing.on('timeout', () =>
-        outgoing.destroy(new StartError('the engine broker did not answer in time')),
-      );
-      outgoing.on('error', reject);
-      outgoing.on('response', (answer) => {
-        const head = { status: answer.statusCode ?? 0, life: lifeOf(answer) };
-        collect(answer).then((bytes) => resolve({ ...head, body: bytes }), reject);
-      });
-      outgoing.end(body);
-    });
-  }
-
-  private attach(id: string): Promise<{ socket: Duplex; life: string }> {
-    return new Promise((resolve, reject) => {
-      const headers = { ...this.headers(), connection: 'Upgrade', upgrade: BROKER_UPGRADE };
-      const path = `/v1/containers/${id}/attach`;
-      const outgoing = request({ socketPath: this.options.socketPath, path, headers });
-      const timer = setTimeout(
-        () => outgoing.destroy(new StartError('the container did not start in time')),
-        CALL_TIMEOUT_MS,
-      );
-      outgoing.on('close', () => clearTimeout(timer));
-      outgoing.on('error', reject);
-      outgoing.on('response', (answer) => {
-        answer.resume();
-        reject(new StartError(`the engine broker refused the attach with ${answer.statusCode ?? 0}`));
-      });
-      outgoing.on('upgrade', (answer, socket, head) => {
-        clearTimeout(timer);
-        if (head.byteLength > 0) socket.unshift(head);
-        resolve({ socket, life: lifeOf(answer) });
-      });
-      outgoing.end();
-    });
   }
 
   private pipeOf(id: string, socket: Duplex, life: string): RunnerPipe {
@@ -148,9 +112,9 @@ export class BrokerEngine implements ToolEngine {
       },
       onEnd: (end) => {
         socket.once('close', () => {
-          void this.isAlive(life).then((alive) => {
-            if (alive) end(crash.trim() === '' ? 'the container ended' : crash.trim(), false);
-            else end('the engine broker was lost', true);
+          void this.lostSince(life).then((lost) => {
+            if (lost === undefined) end(crash.trim() === '' ? 'the container ended' : crash.trim(), false);
+            else end(lost, true);
           });
         });
       },
@@ -161,16 +125,3 @@ export class BrokerEngine implements ToolEngine {
     };
   }
 }
-
-const lifeOf = (answer: IncomingMessage): string => String(answer.headers[BROKER_LIFE_HEADER] ?? '');
-
-const collect = async (answer: IncomingMessage): Promise<Buffer> => {
-  const pieces: Buffer[] = [];
-  let bytes = 0;
-  for await (const piece of answer as AsyncIterable<Buffer>) {
-    bytes += piece.byteLength;
-    if (bytes > ANSWER_BYTES_MAX) throw new StartError('the engine broker said too much');
-    pieces.push(piece);
-  }
-  return Buffer.concat(pieces);
-};

@@ -17,6 +17,8 @@ export interface RunnerPipe {
 export interface ToolEngine {
   /** Starts a runner. Throws when none can be started. */
   open(spec: PoolSpec): Promise<RunnerPipe>;
+  /** Gives up starts that wait for the engine to be back; nothing is started any more. */
+  close?(): void;
 }
 
 /** No runner could be started; the message is for people. */

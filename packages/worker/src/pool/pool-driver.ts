@@ -33,6 +33,8 @@ export interface PoolDriverOptions {
   /** Pools that are known from the start; others join when a job asks for them. */
   readonly stocks: readonly PoolWant[];
   readonly metrics: PoolMetrics;
+  /** Why no container of a pool can ever start on this node; its jobs hear of it at once. */
+  readonly unable?: (spec: PoolSpec) => string | undefined;
   /** The counts of some pool changed. */
   readonly onChange: () => void;
   /** Tells a container that its session stays; settles with why it cannot, or undefined. Without it none is kept. */
@@ -94,6 +96,7 @@ export class PoolDriver {
     // Each save that ends makes room for the next one.
     while (this.saving.size > 0) await Promise.race(this.saving.values());
     this.isClosed = true;
+    this.options.engine.close?.();
     this.stopTick();
     await Promise.all([...this.slots.values()].map(({ link }) => link.destroy()));
     await Promise.all(this.opening);
@@ -103,6 +106,8 @@ export class PoolDriver {
   claim(request: ClaimRequest): Promise<Claim> {
     const { signal } = request;
     if (this.isClosed || signal.aborted) return Promise.resolve({ kind: 'aborted' });
+    const reason = this.options.unable?.(request.spec);
+    if (reason !== undefined) return Promise.resolve({ kind: 'failed', reason });
     const answer = this.pool.claim(request, this.nowMs);
     if (answer.kind === 'given') {
       const claim = this.claimed(answer.member, answer.how);
