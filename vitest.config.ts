@@ -88,8 +88,18 @@ export default defineConfig({
       },
       onFleet('chaos', ['test/chaos/*.test.ts'], {
         testTimeout: 300_000,
-        exclude: ['test/chaos/ledger.test.ts'],
+        exclude: ['test/chaos/ledger.test.ts', 'test/chaos/warm-crash.test.ts'],
       }),
+      // On a Docker engine of its own, with no Swarm: against what was built too.
+      {
+        test: {
+          name: 'warm-chaos',
+          include: ['test/chaos/warm-crash.test.ts'],
+          fileParallelism: false,
+          testTimeout: 400_000,
+          hookTimeout: 600_000,
+        },
+      },
       // On a lab of child processes, with no Swarm: against what was built too.
       {
         test: {

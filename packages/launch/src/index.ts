@@ -36,5 +36,6 @@ export {
   tenantsFile,
   type TenantKey,
 } from './keys.js';
-export { ROOT } from './paths.js';
+export { ensureFolder, ROOT } from './paths.js';
+export { run } from './exec.js';
 export { fixedPort } from './ports.js';

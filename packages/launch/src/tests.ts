@@ -18,7 +18,7 @@ import { addCounts, countUnittest, countVitest, NO_COUNTS, type Counts } from '.
 /** Projects that need a Docker engine, by command. */
 const ON_ENGINE: Readonly<Record<string, readonly string[]>> = {
   test: ['engine', 'warm', 'e2e'],
-  'test:real': ['chaos', 'launch'],
+  'test:real': ['warm-chaos', 'chaos', 'launch'],
   'test:abuse': ['abuse'],
 };
 
