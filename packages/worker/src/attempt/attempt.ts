@@ -43,6 +43,8 @@ const TERM_GRACE_MS = 1_000;
 const KILL_GRACE_MS = 500;
 /** Pause between two tries to store an outcome's blob, in ms: without it the outcome would be lost. */
 const STORE_RETRY_MS = 500;
+/** A container goes back so long after its job's end, in ms, also where the leader was not told of it by then. */
+const BACK_WITHIN_MS = 20;
 
 export interface AttemptTools {
   readonly pool: PoolDriver;
@@ -76,6 +78,7 @@ export class Attempt {
   private ran = false;
   private climbing = false;
   private ladder: Cancel = () => undefined;
+  private giveBack: (() => void) | undefined;
 
   constructor(job: RunJob, tools: AttemptTools) {
     this.job = job;
@@ -115,6 +118,11 @@ export class Attempt {
     if (this.ran) this.climb();
   }
 
+  /** The leader has heard of its end, or does not want to. */
+  told(): void {
+    this.giveBack?.();
+  }
+
   private async attempt(): Promise<AttemptEnd> {
     const loaded = await this.loadPayload();
     if (loaded === undefined) return this.unrun();
@@ -147,8 +155,22 @@ export class Attempt {
     this.ladder();
     // From here on the container may serve another job: a stop that comes late must not reach it.
     this.slot = undefined;
-    void this.leave(slot, end);
+    this.leaveSoon(slot, end);
     return this.conclude(end);
+  }
+
+  /**
+   * Gives the container back once the leader has been told: to wipe it keeps the node as busy as the outcome's way home
+   * does, and would be in its way. The next call of a session wants its container at once.
+   */
+  private leaveSoon(slot: Slot, end: RunEnd): void {
+    if (this.of.session !== undefined) return void this.leave(slot, end);
+    const late = this.tools.clock.after(BACK_WITHIN_MS, () => this.told());
+    this.giveBack = () => {
+      late();
+      this.giveBack = undefined;
+      void this.leave(slot, end);
+    };
   }
 
   /** Gives the container back. A session's is kept as long as its runner answers, whatever became of the call. */

@@ -160,6 +160,7 @@ export class Attempts {
     held.ended = true;
     this.used = subtractRoom(this.used, job.form.pool.resources);
     if (!held.forgotten) await this.report(held, end);
+    held.attempt.told();
     this.drop(key);
   }
 
