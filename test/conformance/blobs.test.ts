@@ -1,7 +1,9 @@
 /** Blobs and their sweeper on a real server. */
+import { createHash, randomBytes } from 'node:crypto';
 import { jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { BlobSweeper, mayGo } from '@zerofleet/coordinator';
+import type { BlobRef } from '@zerofleet/model';
 import {
   natsBlobStore,
   silentLogger,
@@ -56,6 +58,11 @@ describe('blobs on NATS', () => {
     await manager.streams.deleteMessage(`OBJ_${bucket}`, message.seq, false);
     await manager.jetstream().publish(subject, JSON.stringify({ ...meta, mtime }));
   };
+  const piecesOf = async (store: ReturnType<typeof open>['store'], ref: BlobRef): Promise<Uint8Array[]> => {
+    const pieces: Uint8Array[] = [];
+    for await (const piece of store.read(ref)) pieces.push(piece);
+    return pieces;
+  };
   const messagesIn = async (bucket: string): Promise<number> =>
     (await manager.streams.info(`OBJ_${bucket}`)).state.messages;
 
@@ -104,6 +111,99 @@ describe('blobs on NATS', () => {
     await worker.put(Buffer.alloc(200_000, 'b'));
     await expect(worker.put(Buffer.alloc(200_000, 'c'))).rejects.toMatchObject(full);
     expect(await listed(store)).toHaveLength(2);
+  });
+
+  it('takes a blob in pieces, gives it back in pieces, and stores equal ones once', async () => {
+    const { store, bucket } = open();
+    const bytes = randomBytes(1_000_000);
+    const write = async (): Promise<BlobRef> => {
+      const writer = store.begin();
+      const pieces = Array.from({ length: 4 }, (_, n) => bytes.subarray(n * 250_000, (n + 1) * 250_000));
+      await Promise.all(pieces.map((piece) => writer.append(piece)));
+      return writer.commit();
+    };
+    const ref = await write();
+    expect(ref).toEqual({ sha256: createHash('sha256').update(bytes).digest('hex'), bytes: 1_000_000 });
+    const messages = await messagesIn(bucket);
+    expect(messages).toBe(5);
+    expect(await write()).toEqual(ref);
+    expect(await store.put(bytes)).toEqual(ref);
+    expect(await messagesIn(bucket)).toBe(messages);
+    expect(Buffer.from(await store.get(ref)).equals(bytes)).toBe(true);
+    const read = await piecesOf(store, ref);
+    expect(read.length).toBe(4);
+    expect(Buffer.concat(read).equals(bytes)).toBe(true);
+    expect(await listed(store)).toMatchObject([{ sha256: ref.sha256, bytes: 1_000_000 }]);
+  });
+
+  it('gives in pieces what was put whole, and a blob of nothing', async () => {
+    const { store } = open();
+    const bytes = randomBytes(300_001);
+    expect(Buffer.concat(await piecesOf(store, await store.put(bytes))).equals(bytes)).toBe(true);
+    const nothing = await store.begin().commit();
+    expect(nothing.bytes).toBe(0);
+    expect(await store.put(Buffer.alloc(0))).toEqual(nothing);
+    expect(await piecesOf(store, nothing)).toEqual([]);
+    expect((await store.get(nothing)).byteLength).toBe(0);
+  });
+
+  it('leaves nothing of a blob that was not finished, and no name before it was', async () => {
+    const { store, bucket } = open();
+    const writer = store.begin();
+    await writer.append(Buffer.from('half'));
+    expect(await listed(store)).toEqual([]);
+    await writer.abandon();
+    expect(await messagesIn(bucket)).toBe(0);
+  });
+
+  it('never gives the end of a blob that does not hold what its name says', async () => {
+    const { store, bucket } = open();
+    const ref = await store.put(Buffer.alloc(300_000, 'x'));
+    const [blob] = await listed(store);
+    const subject = `$O.${bucket}.C.${blob?.nuid ?? ''}`;
+    const last = await manager.streams.getMessage(`OBJ_${bucket}`, { last_by_subj: subject });
+    await manager.streams.deleteMessage(`OBJ_${bucket}`, last?.seq ?? 0);
+    await expect(piecesOf(store, ref)).rejects.toMatchObject({ code: 'blob_unavailable' });
+    await manager.jetstream().publish(subject, Buffer.from('other'));
+    let came = 0;
+    const read = (async () => {
+      for await (const piece of store.read(ref)) came += piece.byteLength;
+    })();
+    await expect(read).rejects.toMatchObject({ code: 'blob_unavailable' });
+    expect(came).toBeLessThan(300_000);
+    const none = { sha256: '0'.repeat(64), bytes: 1 };
+    await expect(piecesOf(store, none)).rejects.toMatchObject({ code: 'blob_unavailable' });
+  });
+
+  it('gives an old blob a new time when it comes in pieces again, and keeps one that was just swept', async () => {
+    const { store, bucket } = open();
+    const bytes = Buffer.alloc(200_000, 'again');
+    const ref = await store.put(bytes);
+    await age(bucket, ref.sha256, 3 * HOUR_MS);
+    for (const isSwept of [false, true]) {
+      const writer = store.begin();
+      await writer.append(bytes);
+      const [blob] = await listed(store);
+      if (isSwept && blob !== undefined) await store.remove(blob);
+      expect(await writer.commit()).toEqual(ref);
+      const [there] = await listed(store);
+      expect(Date.now() - (there?.putAtMs ?? 0)).toBeLessThan(60_000);
+      expect((await store.get(ref)).byteLength).toBe(200_000);
+    }
+  });
+
+  it('opened with a share takes nothing above it, piece by piece too', async () => {
+    const { store, bucket } = open(1_000_000);
+    await store.put(Buffer.alloc(300_000, 'a'));
+    const files = natsBlobStore(connection, bucket, { share: 0.6 });
+    const full = { code: 'blobs_full' };
+    await expect(files.put(Buffer.alloc(400_000, 'b'))).rejects.toMatchObject(full);
+    const writer = files.begin();
+    await writer.append(Buffer.alloc(200_000, 'c'));
+    await expect(writer.append(Buffer.alloc(200_000, 'c'))).rejects.toMatchObject(full);
+    await writer.abandon();
+    expect((await manager.streams.info(`OBJ_${bucket}`)).config.max_bytes).toBe(1_000_000);
+    await store.put(Buffer.alloc(400_000, 'd'));
   });
 
   it('gives a bucket that is there already its limit', async () => {

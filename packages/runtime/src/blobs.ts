@@ -8,20 +8,24 @@
  *     last of its subject, the other deletes exactly that message. Of the two one wins, and a put that lost stores
  *     the bytes anew, as chunks of another name.
  * B3  A store opened with a limit takes no new blob above PUT_SHARE of it: the rest is for whoever has to end
- *     something, and opens the store without one.
+ *     something, and opens the store without one. One opened with a share of its own takes none above that.
+ * B4  A blob that comes in pieces has no name until the last one is there: until then its chunks are nobody's, and go as
+ *     orphans when nothing comes of them. Nothing holds all of it in memory, neither here nor when it is read in pieces.
  */
 import { createHash } from 'node:crypto';
-import {
-  DeliverPolicy,
-  jetstream,
-  JetStreamApiError,
-  jetstreamManager,
-  type JetStreamClient,
-  type JetStreamManager,
-} from '@nats-io/jetstream';
-import { Base64UrlPaddedCodec, Objm, type ObjectInfo, type ObjectStore } from '@nats-io/obj';
-import { headers } from 'nats';
+import { DeliverPolicy, jetstream, jetstreamManager } from '@nats-io/jetstream';
+import { Objm, type ObjectInfo } from '@nats-io/obj';
 import type { BlobRef } from '@zerofleet/model';
+import {
+  BlobError,
+  type BlobIntake,
+  type BlobReader,
+  type BlobShelf,
+  type BlobWriter,
+  type OwnedBlobs,
+  type StoredBlob,
+} from './blob-ports.js';
+import { isCode, orFull, PieceWriter, publishFenced, PUT_TRIES, type Opened } from './blob-writer.js';
 import type { NatsConnection } from './nats.js';
 
 /** A blob that is put again after so long gets a new time, in ms. */
@@ -31,75 +35,24 @@ const PUT_SHARE = 0.8;
 const FILL_MS = 1_000;
 /** Chunks that no blob names after so long belong to no put that is under way, in ms. */
 const ORPHAN_MS = 3_600_000;
-/** Tries of a put that meets the removal of the same blob, at most. */
-const PUT_TRIES = 3;
 /** Blobs that a list asks for at once, at most, and how long it waits for them, in ms. */
 const PAGE_MAX = 1_000;
 const PAGE_MS = 5_000;
-/** JetStream's error codes: the stream is full, the fence holds. */
-const STREAM_FULL = 10_077;
-const WRONG_TAIL = 10_071;
-/** And for a message that is not there, by what removed it. */
+/** JetStream's error codes for a message that is not there, by what removed it. */
 const NOT_THERE: readonly number[] = [10_037, 10_043, 10_057];
-
-/** `blob_unavailable`: it is not there, or its bytes are not those its name says. `blobs_full`: no room for a new one. */
-export class BlobError extends Error {
-  readonly code: 'blob_unavailable' | 'blobs_full';
-
-  constructor(message: string, code: 'blob_unavailable' | 'blobs_full' = 'blob_unavailable') {
-    super(message);
-    this.code = code;
-  }
-}
-
-export interface BlobStore {
-  /** Stores `bytes`; resolves once they are acknowledged. Throws BlobError when there is no room. */
-  put(bytes: Uint8Array): Promise<BlobRef>;
-  /** The bytes of `ref`. Throws BlobError. */
-  get(ref: BlobRef): Promise<Uint8Array>;
-}
-
-/** A blob store of which each blob is one owner's alone, who may remove it. */
-export interface OwnedBlobs extends BlobStore {
-  /** Resolves once the bucket is there. Throws on broken IO. */
-  ready(): Promise<void>;
-  /** Removes `ref`; that it is not there is fine. Throws on broken IO. */
-  drop(ref: BlobRef): Promise<void>;
-}
-
-/** A stored blob as a sweeper sees it. */
-export interface StoredBlob {
-  readonly sha256: string;
-  readonly bytes: number;
-  /** When it was put last (B1), Unix ms. */
-  readonly putAtMs: number;
-  /** Names its chunks. */
-  readonly nuid: string;
-  /** Sequence of its meta message (B2). */
-  readonly revision: number;
-}
-
-/** What a sweeper may do. */
-export interface BlobShelf {
-  /** Every blob there is. Throws on broken IO. */
-  list(): AsyncIterable<StoredBlob>;
-  /** Removes `blob` if it was not put again since it was listed; says whether it did. Throws on broken IO. */
-  remove(blob: StoredBlob): Promise<boolean>;
-  /**
-   * Removes what no blob names: chunks of a put or a removal that was cut off, or of the slower one of two puts of the
-   * same bytes. At most `max` times; resolves to how many. Throws on broken IO.
-   */
-  removeOrphans(max: number): Promise<number>;
-}
 
 export interface BlobSettings {
   readonly maxBytes: number;
   readonly replicas: number;
 }
 
+/** What of a bucket, whatever size it has, may be full of blobs before a new one is put. */
+export interface BlobShare {
+  /** 0 to 1. */
+  readonly share: number;
+}
+
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
-const isCode = (error: unknown, ...codes: readonly number[]): boolean =>
-  error instanceof JetStreamApiError && codes.includes(error.code);
 
 /**
  * The blob store in `bucket`, which is made where it is missing, and given the limits of `settings` where those are set.
@@ -108,30 +61,27 @@ const isCode = (error: unknown, ...codes: readonly number[]): boolean =>
 export const natsBlobStore = (
   connection: NatsConnection,
   bucket: string,
-  settings?: BlobSettings,
-): OwnedBlobs & BlobShelf => new NatsBlobs(connection, bucket, settings);
+  settings?: BlobSettings | BlobShare,
+): OwnedBlobs & BlobShelf & BlobIntake & BlobReader => new NatsBlobs(connection, bucket, settings);
 
 type Meta = Partial<ObjectInfo> & { readonly name: string };
 
-interface Opened {
-  readonly store: ObjectStore;
-  readonly client: JetStreamClient;
-  readonly manager: JetStreamManager;
-}
-
-class NatsBlobs implements OwnedBlobs, BlobShelf {
+class NatsBlobs implements OwnedBlobs, BlobShelf, BlobIntake, BlobReader {
   private readonly connection: NatsConnection;
   private readonly bucket: string;
   private readonly stream: string;
   private readonly settings: BlobSettings | undefined;
+  /** Undefined: it takes new blobs as long as there is room. */
+  private readonly share: number | undefined;
   private opening: Promise<Opened> | undefined;
-  private fill: { readonly bytes: number; readonly untilMs: number } = { bytes: 0, untilMs: 0 };
+  private fill = { bytes: 0, maxBytes: 0, untilMs: 0 };
 
-  constructor(connection: NatsConnection, bucket: string, settings: BlobSettings | undefined) {
+  constructor(connection: NatsConnection, bucket: string, settings: BlobSettings | BlobShare | undefined) {
     this.connection = connection;
     this.bucket = bucket;
     this.stream = `OBJ_${bucket}`;
-    this.settings = settings;
+    this.settings = settings !== undefined && 'maxBytes' in settings ? settings : undefined;
+    this.share = settings !== undefined && 'share' in settings ? settings.share : this.settings && PUT_SHARE;
   }
 
   async put(bytes: Uint8Array): Promise<BlobRef> {
@@ -167,6 +117,36 @@ class NatsBlobs implements OwnedBlobs, BlobShelf {
     if (known === null || known.deleted) return;
     const putAtMs = Date.parse(known.mtime);
     await this.remove({ ...ref, putAtMs, nuid: known.nuid, revision: known.revision });
+  }
+
+  begin(): BlobWriter {
+    return new PieceWriter(this.bucket, {
+      open: () => this.open(),
+      makeRoom: (opened, bytes) => this.makeRoom(opened, bytes),
+      refresh: (opened, known) => this.refresh(opened, known),
+    });
+  }
+
+  async *read(ref: BlobRef): AsyncIterable<Uint8Array> {
+    const { store, manager } = await this.open();
+    const info = await store.info(ref.sha256);
+    if (info === null || info.deleted) throw new BlobError(`blob ${ref.sha256} is not in ${this.bucket}`);
+    const hash = createHash('sha256');
+    const subject = `$O.${this.bucket}.C.${info.nuid}`;
+    // The last piece is held back until it is known that all of them are right.
+    let held: Uint8Array | undefined;
+    let seq = 1;
+    for (let left = info.chunks; left > 0; left -= 1) {
+      const message = await manager.direct.getMessage(this.stream, { seq, next_by_subj: subject });
+      if (message === null) throw new BlobError(`blob ${ref.sha256} is not whole`);
+      seq = message.seq + 1;
+      hash.update(message.data);
+      if (held !== undefined) yield held;
+      held = message.data;
+    }
+    if (hash.digest('hex') !== ref.sha256)
+      throw new BlobError(`blob ${ref.sha256} does not hold what its name says`);
+    if (held !== undefined) yield held;
   }
 
   async *list(): AsyncIterable<StoredBlob> {
@@ -252,27 +232,23 @@ class NatsBlobs implements OwnedBlobs, BlobShelf {
     return { store, client: jetstream(connection), manager };
   }
 
-  private async store({ store, manager }: Opened, ref: BlobRef, bytes: Uint8Array): Promise<void> {
-    if (
-      this.settings !== undefined &&
-      (await this.filled(manager)) + ref.bytes > PUT_SHARE * this.settings.maxBytes
-    )
-      throw new BlobError(`${this.bucket} holds no more than ${this.settings.maxBytes} bytes`, 'blobs_full');
-    try {
-      await store.putBlob({ name: ref.sha256 }, bytes);
-      this.fill = { ...this.fill, bytes: this.fill.bytes + ref.bytes };
-    } catch (error) {
-      if (isCode(error, STREAM_FULL)) throw new BlobError(`${this.bucket} is full`, 'blobs_full');
-      throw error;
-    }
+  private async store(opened: Opened, ref: BlobRef, bytes: Uint8Array): Promise<void> {
+    await this.makeRoom(opened, ref.bytes);
+    await orFull(this.bucket, opened.store.putBlob({ name: ref.sha256 }, bytes));
   }
 
-  private async filled(manager: JetStreamManager): Promise<number> {
+  /** Takes note of so many new bytes. Throws BlobError where they are above its share (B3). */
+  private async makeRoom({ manager }: Opened, bytes: number): Promise<void> {
+    const { share } = this;
+    if (share === undefined) return;
     if (this.fill.untilMs <= performance.now()) {
-      const { state } = await manager.streams.info(this.stream);
-      this.fill = { bytes: state.bytes, untilMs: performance.now() + FILL_MS };
+      const { state, config } = await manager.streams.info(this.stream);
+      const maxBytes = this.settings?.maxBytes ?? (config.max_bytes > 0 ? config.max_bytes : Infinity);
+      this.fill = { bytes: state.bytes, maxBytes, untilMs: performance.now() + FILL_MS };
     }
-    return this.fill.bytes;
+    if (this.fill.bytes + bytes > share * this.fill.maxBytes)
+      throw new BlobError(`${this.bucket} holds no more than ${this.fill.maxBytes} bytes`, 'blobs_full');
+    this.fill.bytes += bytes;
   }
 
   /** Gives an old blob a new time; false when it is not the one that was found any more (B2). */
@@ -281,18 +257,6 @@ class NatsBlobs implements OwnedBlobs, BlobShelf {
     const { name, description, options, bucket, nuid, size, chunks, digest } = known;
     const mtime = new Date().toISOString();
     const meta = { name, description, options, bucket, nuid, size, chunks, digest, deleted: false, mtime };
-    const rollup = headers();
-    rollup.set('Nats-Rollup', 'sub');
-    const subject = `$O.${this.bucket}.M.${Base64UrlPaddedCodec.encode(name)}`;
-    try {
-      await client.publish(subject, JSON.stringify(meta), {
-        headers: rollup,
-        expect: { lastSubjectSequence: known.revision },
-      });
-      return true;
-    } catch (error) {
-      if (isCode(error, WRONG_TAIL)) return false;
-      throw error;
-    }
+    return publishFenced(client, this.bucket, meta, known.revision);
   }
 }

@@ -1,5 +1,6 @@
 /** What every process needs around its own work. */
 export * from './admin.js';
+export * from './blob-ports.js';
 export * from './blobs.js';
 export * from './clock.js';
 export * from './config.js';
