@@ -28,6 +28,7 @@ import { addControlRoutes } from './gateway/control-routes.js';
 import { GatewayMetrics } from './gateway/gateway-metrics.js';
 import { Roster } from './gateway/roster.js';
 import { addRoutes } from './gateway/routes.js';
+import { addFileRoutes } from './gateway/file-routes.js';
 import { planRun } from './gateway/scheduled.js';
 import { newApiServer } from './gateway/server.js';
 import { addSessionRoutes } from './gateway/session-routes.js';
@@ -72,6 +73,7 @@ export const buildCoordinator = (env: Environment, quit: Quit): Service => {
   const api = newApiServer(access, log);
   metrics.observe(api, registry);
   const shedding = new Shedding({ controls, clock: systemClock, line: shard.shedLine });
+  addFileRoutes(api, { shard, access, clock: systemClock });
   addRoutes(api, { shard, metrics, access, shedding, admission, waitersMax: config.waitersMax });
   const desk = new ControlDesk({
     ...{ controls, directory },

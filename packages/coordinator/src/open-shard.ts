@@ -6,6 +6,7 @@ import {
   natsBlobStore,
   ServiceGroup,
   systemClock,
+  type BlobReader,
   type BlobStore,
   type Logger,
   type NatsConnection,
@@ -57,7 +58,7 @@ export interface OpenShard {
     readonly line: LeaderPort;
   };
   readonly remote: RemoteLeader;
-  readonly blobs: BlobStore;
+  readonly blobs: BlobStore & BlobReader;
   readonly deadLetters: DeadLetterAccess;
   readonly controls: ControlStore;
   readonly sessions: SessionStore;

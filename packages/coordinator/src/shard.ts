@@ -22,6 +22,7 @@ import {
   newBootId,
   pause,
   systemClock,
+  type BlobReader,
   type BlobStore,
   type Logger,
   type NatsLink,
@@ -187,7 +188,7 @@ export class Shard implements Service, ShardAccess {
     return this.replica?.known(tenant, id);
   }
 
-  blobs(): BlobStore | undefined {
+  blobs(): (BlobStore & BlobReader) | undefined {
     return this.open?.blobs;
   }
 

@@ -67,6 +67,7 @@ export const PROBLEMS = {
     title: 'The idempotency key was used with another body',
     exit: EXIT.usage,
   },
+  not_final: { status: 409, title: 'The job is not final yet', exit: EXIT.unavailable },
   index_rebuilding: {
     status: 503,
     title: 'The index of finished jobs is being rebuilt',

@@ -34,6 +34,8 @@ export interface InputFile {
 export interface Payload {
   readonly arguments: JsonObject;
   readonly files: readonly InputFile[];
+  /** What of the work directory is kept afterwards: paths of files, and of folders with all that is below; `.` is all. */
+  readonly collect?: readonly string[];
 }
 
 /** The payload inline, or the blob that holds it as JSON. */
@@ -74,6 +76,8 @@ export interface JobExtras {
   readonly schedule?: { readonly name: string; readonly revision: number; readonly atMs: number };
   /** Names of the tenant's secrets that its arguments refer to. */
   readonly secrets?: readonly string[];
+  /** Whether its payload asks for files: the paths themselves are many bytes, and stand there. */
+  readonly collects?: true;
 }
 
 /** What many jobs have in common, shared between them in memory and in the ledger. */

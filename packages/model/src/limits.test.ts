@@ -14,9 +14,9 @@ describe('limits', () => {
 
   it('let a job, a commit and a run message through NATS', () => {
     expect(limits.COMMIT_BYTES_MAX).toBeLessThanOrEqual(NATS_PAYLOAD_MAX / 2);
-    expect(limits.INLINE_ARGUMENTS_BYTES_MAX + limits.INLINE_OUTCOME_BYTES_MAX).toBeLessThan(
-      limits.COMMIT_BYTES_MAX,
-    );
+    const inlineOutcome = limits.INLINE_OUTCOME_BYTES_MAX + limits.INLINE_FILES_BYTES_MAX;
+    expect(limits.INLINE_ARGUMENTS_BYTES_MAX + inlineOutcome).toBeLessThan(limits.COMMIT_BYTES_MAX);
+    expect(inlineOutcome + limits.RESULT_BYTES_MAX).toBeLessThan(limits.RUN_BYTES_MAX);
     // Around its payload a job of the older form takes some 600 bytes, and of an end some 300.
     expect(limits.RUN_BYTES_MAX + limits.RUN_BATCH_MAX * 2_048).toBeLessThan(NATS_PAYLOAD_MAX);
     expect(2 * limits.INLINE_OUTCOME_BYTES_MAX).toBeLessThan(limits.RUN_BYTES_MAX);
@@ -28,6 +28,17 @@ describe('limits', () => {
     expect(limits.INLINE_ARGUMENTS_BYTES_MAX).toBeLessThan(limits.BODY_BYTES_MAX);
     expect(limits.OUTPUT_BYTES_DEFAULT).toBeLessThanOrEqual(limits.OUTPUT_BYTES_MAX);
     expect(limits.ATTEMPTS_DEFAULT).toBeLessThanOrEqual(limits.ATTEMPTS_MAX);
+  });
+});
+
+describe('collected files', () => {
+  it('can all be listed, however their names are written as JSON', () => {
+    const listed =
+      (limits.COLLECT_FILES_MAX + limits.COLLECT_SKIPPED_MAX) * (6 * limits.FILE_PATH_BYTES_MAX + 256);
+    expect(listed).toBeLessThan(limits.COLLECT_LIST_BYTES_MAX);
+    // As JSON a byte of a path may be six.
+    const asked = limits.COLLECT_PATHS_MAX * (6 * limits.COLLECT_PATH_BYTES_MAX + 3);
+    expect(asked + limits.BODY_BYTES_MAX).toBeLessThan(limits.FRAME_BYTES_MAX);
   });
 });
 

@@ -27,6 +27,20 @@ export const OUTPUT_BYTES_MAX = 16 * 1024 * 1024;
 export const RESULT_BYTES_MAX = 256 * 1024;
 /** Hosts that a tool definition may list. */
 export const EGRESS_HOSTS_MAX = 64;
+/** Paths that a job may ask to collect, and one of them, in bytes. */
+export const COLLECT_PATHS_MAX = 64;
+export const COLLECT_PATH_BYTES_MAX = 512;
+/** Files collected of one attempt, and their bytes together. */
+export const COLLECT_FILES_MAX = 1_000;
+export const COLLECT_BYTES_MAX = 64 * 1024 * 1024;
+/** What was asked for and is not among them, as far as it is listed. */
+export const COLLECT_SKIPPED_MAX = 100;
+/** The list of them all as JSON, in bytes. */
+export const COLLECT_LIST_BYTES_MAX = 8 * 1024 * 1024;
+/** A path of theirs, in bytes. */
+export const FILE_PATH_BYTES_MAX = 1_024;
+/** Such a list above this goes to a blob before the worker says `done`. */
+export const INLINE_FILES_BYTES_MAX = 8 * 1024;
 /** A long poll, at most. */
 export const WAIT_MS_MAX = 60_000;
 /** Attempts that a submission may ask for. */

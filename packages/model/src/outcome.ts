@@ -32,6 +32,36 @@ export type OutputRecord = {
   | { readonly kind: 'blob'; readonly blob: BlobRef }
 );
 
+/** A file that an attempt left and that was asked for. `path` is relative to the work directory and goes down only. */
+export interface CollectedFile {
+  readonly path: string;
+  /** Its bytes, as they were: nothing is hidden in them. */
+  readonly blob: BlobRef;
+}
+
+/** What was asked for and is not among the files. `why` is a word for programs, such as `missing` or `over_limit`. */
+export interface SkippedFile {
+  readonly path: string;
+  readonly why: string;
+}
+
+/** What of an attempt's files was asked for, by path. */
+export interface FileList {
+  readonly files: readonly CollectedFile[];
+  readonly skipped: readonly SkippedFile[];
+  /** How many more were skipped and are not listed. */
+  readonly skippedMore: number;
+}
+
+/** The files that an attempt left: the list inline when small, else a blob that holds it as JSON. */
+export type FilesRecord = {
+  readonly count: number;
+  /** Of all files together. */
+  readonly bytes: number;
+  /** Whether there was more than the limits let through, or the end of the container came before all was there. */
+  readonly truncated: boolean;
+} & (({ readonly kind: 'inline' } & FileList) | { readonly kind: 'blob'; readonly blob: BlobRef });
+
 /** What an attempt used. */
 export interface Usage {
   readonly wallMs: number;
@@ -55,6 +85,8 @@ export interface AttemptReport {
   readonly output: OutputRecord;
   /** Where the job belongs to a session: what it found of it. */
   readonly session?: { readonly state: SessionState };
+  /** Where files were asked for and the tool was called. */
+  readonly files?: FilesRecord;
 }
 
 /** Why a tool's attempt failed, in a stable code and a sentence for people. */

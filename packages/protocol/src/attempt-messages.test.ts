@@ -209,3 +209,61 @@ describe('outcomes of a commit', () => {
     );
   });
 });
+
+describe('the files that an attempt left', () => {
+  const blob = { sha256: 'a'.repeat(64), bytes: 7 };
+  const head = { count: 1, bytes: 7, truncated: false };
+  const list = { files: [{ path: 'out/a', blob }], skipped: [{ path: 'b', why: 'symlink' }], skippedMore: 2 };
+  const doneWith = (files: unknown): Done => {
+    const report = {
+      ...{ value: null, exitCode: 0, usage: { wallMs: 1, cpuMs: 1, maxRssKiB: 1 } },
+      output: { kind: 'inline', bytes: 0, truncated: false, chunks: [] },
+      ...(files === undefined ? {} : { files }),
+    };
+    const end = { kind: 'outcome', outcome: { kind: 'succeeded', report } };
+    const ends = [{ id: idOf(1), attempt: 1, end }] as unknown as Done['ends'];
+    return { epoch: 7, worker: 'w' as WorkerId, boot: BOOT, ends };
+  };
+  const read = (files: unknown): ReturnType<typeof parseDone> =>
+    parseDone(encodeDone(doneWith(files), 2)[0] ?? new Uint8Array());
+
+  it.each([
+    ['none, as of a worker of the release before', undefined],
+    ['a short list', { ...head, kind: 'inline', ...list }],
+    ['a long list', { ...head, kind: 'blob', blob }],
+  ])('are %s', (_what, files) => {
+    expect(read(files)).toEqual({ ok: true, value: { done: doneWith(files), form: 2 } });
+  });
+
+  it.each([
+    ['of no kind', { ...head, ...list }],
+    ['without their count', { ...head, count: undefined, kind: 'blob', blob }],
+    ['of less than nothing', { ...head, bytes: -1, kind: 'blob', blob }],
+    ['with a file that is nowhere', { ...head, kind: 'inline', ...list, files: [{ path: 'a' }] }],
+    ['by a name that is no hash', { ...head, kind: 'blob', blob: { ...blob, sha256: '../a' } }],
+  ])('%s are not read', (_what, files) => {
+    expect(read(files)).toMatchObject({ ok: false });
+  });
+
+  it('are asked for by the payload, beside which nothing changes', () => {
+    const payload = {
+      kind: 'inline' as const,
+      bytes: 9,
+      payload: { arguments: {}, files: [], collect: ['out', '.'] },
+    };
+    const form = FORMS[0] as RunForm;
+    const run: Run = {
+      epoch: 7,
+      boot: BOOT,
+      jobs: [{ id: idOf(1), attempt: 1, form, payload, timeoutMs: 1 }],
+    };
+    for (const wire of [1, 2] as const)
+      expect(parseRun(encodeRun(run, wire))).toMatchObject({ ok: true, value: { run } });
+    const wrong = {
+      ...payload,
+      payload: { ...payload.payload, collect: 'out' },
+    } as unknown as typeof payload;
+    const bad = { ...run, jobs: run.jobs.map((job) => ({ ...job, payload: wrong })) };
+    expect(parseRun(encodeRun(bad, 2))).toMatchObject({ ok: false });
+  });
+});

@@ -128,6 +128,7 @@ const {
   tool,
   arguments: args,
   files,
+  collect,
   timeoutMs,
   maxAttempts,
   retry,
@@ -144,7 +145,7 @@ export const ScheduleShape = Type.Object(
     missed: Type.Optional(MissedRunsShape),
     enabled: Type.Optional(Type.Boolean()),
     job: Type.Object(
-      { tool, arguments: args, files, timeoutMs, maxAttempts, retry, class: jobClass, session },
+      { tool, arguments: args, files, collect, timeoutMs, maxAttempts, retry, class: jobClass, session },
       { additionalProperties: false },
     ),
   },

@@ -72,6 +72,13 @@ export const JobViewShape = Type.Object({
   ]),
   /** Null until the job finished; while it runs its output is in the event stream. */
   output: Type.Union([OutputViewShape, Type.Null()]),
+  /** What was collected of its files; null where nothing was asked for. Not there in answers of the release before. */
+  files: Type.Optional(
+    Type.Union([
+      Type.Object({ count: CountShape, bytes: CountShape, truncated: Type.Boolean() }),
+      Type.Null(),
+    ]),
+  ),
 });
 export type JobView = Static<typeof JobViewShape>;
 
@@ -79,6 +86,19 @@ export type JobView = Static<typeof JobViewShape>;
 export interface DeadLettersView {
   readonly letters: readonly JobView[];
   readonly next: number | null;
+}
+
+/** Answer of GET /v1/jobs/ID/files. */
+export interface FilesView {
+  readonly id: string;
+  readonly count: number;
+  readonly bytes: number;
+  readonly truncated: boolean;
+  readonly files: readonly { readonly path: string; readonly bytes: number; readonly sha256: string }[];
+  /** What was asked for and is not among them, and why. */
+  readonly skipped: readonly { readonly path: string; readonly why: string }[];
+  /** How many more were skipped and are not listed. */
+  readonly skippedMore: number;
 }
 
 /** A tool as GET /v1/tools lists it. */

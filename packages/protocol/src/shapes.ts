@@ -7,6 +7,7 @@ import type {
   ContainerId,
   Decision,
   Egress,
+  FilesRecord,
   InputFile,
   JobEnvelope,
   JobExtras,
@@ -80,6 +81,21 @@ export const OutputRecordShape = as<OutputRecord>(
   ]),
 );
 
+const FilesRecordShape = as<FilesRecord>(
+  Type.Intersect([
+    Type.Object({ count: CountShape, bytes: CountShape, truncated: Type.Boolean() }),
+    Type.Union([
+      Type.Object({
+        kind: Type.Literal('inline'),
+        files: Type.Array(Type.Object({ path: Type.String(), blob: BlobRefShape })),
+        skipped: Type.Array(Type.Object({ path: Type.String(), why: Type.String() })),
+        skippedMore: CountShape,
+      }),
+      Type.Object({ kind: Type.Literal('blob'), blob: BlobRefShape }),
+    ]),
+  ]),
+);
+
 export const AttemptReportShape = as<AttemptReport>(
   Type.Object({
     value: JsonShape,
@@ -91,6 +107,7 @@ export const AttemptReportShape = as<AttemptReport>(
         state: Type.Union(['live', 'files-restored', 'fresh'].map((state) => Type.Literal(state))),
       }),
     ),
+    files: Type.Optional(FilesRecordShape),
   }),
 );
 
@@ -126,7 +143,11 @@ export const PayloadRefShape = as<PayloadRef>(
     Type.Object({
       kind: Type.Literal('inline'),
       bytes: CountShape,
-      payload: Type.Object({ arguments: JsonObjectShape, files: Type.Array(InputFileShape) }),
+      payload: Type.Object({
+        arguments: JsonObjectShape,
+        files: Type.Array(InputFileShape),
+        collect: Type.Optional(Type.Array(Type.String())),
+      }),
     }),
     Type.Object({ kind: Type.Literal('blob'), blob: BlobRefShape }),
   ]),
@@ -180,6 +201,7 @@ export const JobExtrasShape = as<JobExtras>(
     redriveOf: Type.Optional(JobIdShape),
     schedule: Type.Optional(Type.Object({ name: Type.String(), revision: CountShape, atMs: CountShape })),
     secrets: Type.Optional(Type.Array(Type.String())),
+    collects: Type.Optional(Type.Literal(true)),
   }),
 );
 

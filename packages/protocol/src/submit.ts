@@ -1,6 +1,8 @@
 /** A submission: what POST /v1/jobs takes, and what a schedule submits when its time comes. */
 import {
   ATTEMPTS_MAX,
+  COLLECT_PATH_BYTES_MAX,
+  COLLECT_PATHS_MAX,
   INPUT_FILES_MAX,
   RETRY_PAUSE_MS_MAX,
   RUN_AHEAD_MS_MAX,
@@ -23,6 +25,13 @@ export const SubmitFields = {
     Type.Array(InputFileShape, {
       maxItems: INPUT_FILES_MAX,
       description: 'Put into the work directory first',
+    }),
+  ),
+  collect: Type.Optional(
+    Type.Array(Type.String({ minLength: 1, maxLength: COLLECT_PATH_BYTES_MAX }), {
+      maxItems: COLLECT_PATHS_MAX,
+      uniqueItems: true,
+      description: 'Files and folders of the work directory that are kept with the outcome',
     }),
   ),
   class: Type.Optional(

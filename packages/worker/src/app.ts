@@ -50,6 +50,8 @@ import { NatsSessionStore } from './session/session-store.js';
 import { Worker } from './worker.js';
 
 const MIB = 1024 ** 2;
+/** What of the blob store may be full when a job's file is put there: payloads and outcomes need the rest. */
+const FILES_SHARE = 0.6;
 
 const namesIn = (list: string): string[] =>
   list
@@ -224,6 +226,7 @@ class Running implements Service {
     this.attempts = new Attempts({
       pool: this.pool,
       blobs: natsBlobStore(connection, names.blobs),
+      files: natsBlobStore(connection, names.blobs, { share: FILES_SHARE }),
       metrics: options.attemptMetrics,
       clock: systemClock,
       sealer,

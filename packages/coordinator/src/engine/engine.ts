@@ -362,7 +362,7 @@ export class Engine {
       quotas: new QuotaDesk({
         ...{ controls, state, usage, departures, clock },
         sessions: this.options.sessions,
-        outcomeBytesMax: (job) => fold.needOf(job).outcomeBytesMax,
+        outcomeBytesMax: (job) => fold.needOf(job, job.extras).outcomeBytesMax,
       }),
       find: (tenant, id) => this.lookups.find(tenant, id),
       staged: () => {

@@ -2,7 +2,7 @@
  * The warm fold of a shard, as a replica keeps it whether it leads or stands by: state, queue, what tenants use, and what
  * listeners hear.
  */
-import type { JobState, JobTemplate, ToolDefinition, ToolName } from '@zerofleet/model';
+import type { JobExtras, JobState, JobTemplate, ToolDefinition, ToolName } from '@zerofleet/model';
 import type { Commit, UsagePage } from '@zerofleet/protocol';
 import type { Need } from '@zerofleet/scheduler';
 import type { ControlChange, Controls } from '../controls/controls.js';
@@ -45,8 +45,8 @@ export class Fold implements FoldListener {
     this.feed = feed;
   }
 
-  needOf(template: JobTemplate): Need {
-    return this.queue.needOf(template);
+  needOf(template: JobTemplate, extras: JobExtras | null): Need {
+    return this.queue.needOf(template, extras);
   }
 
   changed(record: JobRecord, before: JobState | null, atMs: number, first: boolean, seq: number): void {

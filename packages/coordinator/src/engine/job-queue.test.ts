@@ -62,7 +62,13 @@ class Bench {
       extras,
       payload: { kind: 'inline', bytes: 0, payload: { arguments: {}, files: [] } },
     };
-    const record = new JobRecord(stored, template, 1, firstState(extras), this.queue.needOf(template));
+    const record = new JobRecord(
+      stored,
+      template,
+      1,
+      firstState(extras),
+      this.queue.needOf(template, extras),
+    );
     this.queue.changed(record, null, this.nowMs, false, null);
     return record;
   }

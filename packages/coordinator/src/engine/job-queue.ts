@@ -6,8 +6,11 @@
  * U2  Times are of the leader's wall clock; a job comes due at `due` and never by itself.
  */
 import {
+  COLLECT_BYTES_MAX,
+  COLLECT_LIST_BYTES_MAX,
   poolKeyOf,
   RESULT_BYTES_MAX,
+  type JobExtras,
   type JobState,
   type JobTemplate,
   type ToolDefinition,
@@ -42,13 +45,15 @@ export class JobQueue {
     this.tools = tools;
   }
 
-  needOf({ tool: name, decision: { mode } }: JobTemplate): Need {
+  needOf({ tool: name, decision: { mode } }: JobTemplate, extras: JobExtras | null): Need {
     const tool = this.tools.get(name);
     if (tool === undefined) return NOWHERE;
-    const key = `${name} ${mode}`;
+    const collects = extras?.collects === true;
+    const key = `${name} ${mode}${collects ? ' collects' : ''}`;
     const known = this.needs.get(key);
     if (known !== undefined) return known;
-    const outcomeBytesMax = OUTCOME_HEAD_BYTES + tool.limits.outputBytes + RESULT_BYTES_MAX;
+    const filesMax = collects ? COLLECT_BYTES_MAX + COLLECT_LIST_BYTES_MAX : 0;
+    const outcomeBytesMax = OUTCOME_HEAD_BYTES + tool.limits.outputBytes + RESULT_BYTES_MAX + filesMax;
     const need: Need = { room: tool.pool.resources, poolKey: poolKeyOf(tool.pool), mode, outcomeBytesMax };
     this.needs.set(key, need);
     return need;

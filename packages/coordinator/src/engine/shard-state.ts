@@ -15,6 +15,7 @@ import {
   type JobEvent,
   type JobId,
   type JobState,
+  type JobExtras,
   type JobTemplate,
   type StoredJob,
   type TenantId,
@@ -47,8 +48,8 @@ interface Page {
 
 /** What a fold tells whoever keeps an index of it. */
 export interface FoldListener {
-  /** What a job of this template needs of a worker. */
-  needOf(template: JobTemplate): Need;
+  /** What a job of this template, with these extras, needs of a worker. */
+  needOf(template: JobTemplate, extras: JobExtras | null): Need;
   /**
    * The job is new (`before` is null), or its state changed, by the ledger's message `seq`; `first`: it goes in front of what
    * waits.
@@ -225,7 +226,7 @@ export class ShardState {
 
   private add(job: StoredJob, home: number, state: JobState, atMs: number, seq: number): JobRecord {
     const template = this.sharedOf.get(job.template) ?? this.share(job.template);
-    const record = new JobRecord(job, template, home, state, this.listener.needOf(template));
+    const record = new JobRecord(job, template, home, state, this.listener.needOf(template, job.extras));
     this.jobs.set(job.id, record);
     this.payloadBytes += record.payloadBytes;
     this.nameBlob(record, 1);

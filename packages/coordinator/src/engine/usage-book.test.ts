@@ -120,6 +120,29 @@ describe('the usage book', () => {
     expect(book.storedBytes(TENANTS[0]!)).toBe(0);
   });
 
+  it('counts the files that an outcome keeps, and their list', () => {
+    const blob = { sha256: 'a'.repeat(64), bytes: 3_000 };
+    const list = { files: [{ path: 'a', blob: { ...blob, bytes: 500 } }], skipped: [], skippedMore: 0 };
+    const head = { count: 1, bytes: 500, truncated: false };
+    const plain = done('', 0);
+    const stored = (
+      [
+        { ...head, kind: 'blob', blob },
+        { ...head, kind: 'inline', ...list },
+      ] as const
+    ).map((files) => {
+      const book = new UsageBook(KEPT_MS);
+      const record = newRecord(1, TENANTS[0]!, 100);
+      const outcome = { ...plain, report: { ...plain.report, files } } as Outcome;
+      const after = transitionJob(QUEUED, { kind: 'finished', attempt: 0, outcome, atMs: NOW_MS });
+      tell(book, { record, before: null, after, seq: 1, atMs: NOW_MS });
+      return book.storedBytes(TENANTS[0]!) - OUTCOME_HEAD_BYTES - '""'.length;
+    });
+    expect(stored[0]).toBe(3_500);
+    expect(stored[1]).toBeGreaterThan(500 + 100);
+    expect(stored[1]).toBeLessThan(500 + 300);
+  });
+
   it('is the same from notes and what came after them as from the whole ledger', () => {
     fc.assert(
       fc.property(

@@ -8,7 +8,7 @@
  *     tenants with the ledger sequence up to which it holds. An event counts here only if its page does not hold it yet.
  * G3  Only tenants that have such a quota are noted. The ledger is kept from the oldest note on.
  */
-import type { JobState, Outcome, TenantId } from '@zerofleet/model';
+import type { FilesRecord, JobState, Outcome, TenantId } from '@zerofleet/model';
 import type { UsagePage } from '@zerofleet/protocol';
 import { DAY_MS } from '@zerofleet/scheduler';
 import type { JobRecord } from './job-record.js';
@@ -218,5 +218,12 @@ const payloadBytesOf = ({ payload, payloadBytes }: JobRecord): number =>
 const bytesOf = ({ report }: Outcome): number => {
   if (report === null) return OUTCOME_HEAD_BYTES;
   const result = report.value === null ? 0 : JSON.stringify(report.value).length;
-  return OUTCOME_HEAD_BYTES + report.output.bytes + result;
+  return OUTCOME_HEAD_BYTES + report.output.bytes + result + filesBytesOf(report.files);
+};
+
+/** Each job's files count, though equal ones are stored once. */
+const filesBytesOf = (files: FilesRecord | undefined): number => {
+  if (files === undefined) return 0;
+  const list = files.kind === 'blob' ? files.blob.bytes : JSON.stringify(files).length;
+  return files.bytes + list;
 };

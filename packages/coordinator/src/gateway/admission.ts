@@ -5,7 +5,6 @@ import {
   INLINE_ARGUMENTS_BYTES_MAX,
   RUN_AHEAD_MS_MAX,
   type Decision,
-  type InputFile,
   type JobEnvelope,
   type JobExtras,
   type JobId,
@@ -23,6 +22,7 @@ import type { Controls } from '../controls/controls.js';
 import type { Catalog } from './catalog.js';
 import { secretNamesIn } from './secret-refs.js';
 import { parseTime } from './times.js';
+import { checkCollect, checkFiles, withoutCovered } from './work-paths.js';
 
 export interface AdmissionOptions {
   readonly catalog: Catalog;
@@ -68,7 +68,8 @@ export const checkSubmit = (
   const files = submit.files ?? [];
   const named = secretNamesIn(args);
   if ('code' in named) return refuse(named);
-  const wrong = options.catalog.check(tool, args) ?? checkFiles(files);
+  const collect = submit.collect ?? [];
+  const wrong = options.catalog.check(tool, args) ?? checkFiles(files) ?? checkCollect(collect);
   if (wrong !== undefined) return refuse(wrong);
   const missing = named.names.find((name) => options.controls.secret(tenant, name) === undefined);
   if (missing !== undefined)
@@ -86,7 +87,10 @@ export const checkSubmit = (
       detail: `class is ${priorityClass}; your highest is ${quotas.ceiling}.`,
       errors: [{ path: '/class', message: `is above ${quotas.ceiling}` }],
     });
-  const payload = { arguments: args, files };
+  const payload =
+    collect.length === 0
+      ? { arguments: args, files }
+      : { arguments: args, files, collect: withoutCovered(collect) };
   return { kind: 'checked', tool, payload, timeoutMs, class: priorityClass, secrets: named.names };
 };
 
@@ -159,7 +163,7 @@ const extrasOf = (
       errors: [{ path: `/${path}`, message: what }],
     },
   });
-  const { delayMs, runAt, deadlineMs, retry, session } = submit;
+  const { delayMs, runAt, deadlineMs, retry, session, collect } = submit;
   if (delayMs !== undefined && runAt !== undefined) return wrong('runAt', 'give either runAt or delayMs');
   const atMs = runAt === undefined ? nowMs + (delayMs ?? 0) : parseTime(runAt);
   if (atMs === undefined) return wrong('runAt', 'must be a time such as 2030-01-31T12:00:00Z');
@@ -173,6 +177,7 @@ const extrasOf = (
   const extras: JobExtras = {
     ...(session === undefined ? {} : { session }),
     ...(secrets.length === 0 ? {} : { secrets }),
+    ...(collect === undefined || collect.length === 0 ? {} : { collects: true }),
     ...(atMs > nowMs ? { runAtMs: atMs } : {}),
     ...(deadlineAtMs === undefined ? {} : { deadlineAtMs }),
     ...(retry === undefined ? {} : { retry: { on: retry.on, baseMs, capMs } }),
@@ -222,43 +227,3 @@ const notStored = (code: 'ledger_unavailable' | 'blobs_full'): Refusal => ({
   detail: 'The arguments cannot be stored at the moment. Nothing was accepted; try again.',
   retryAfterMs: code === 'blobs_full' ? 60_000 : 1_000,
 });
-
-const PATH_BYTES_MAX = 1_024;
-const NAME_BYTES_MAX = 255;
-
-/** A path that stays inside the work directory; the runner checks again, as it trusts nobody's check but its own. */
-const isInside = (path: string): boolean =>
-  Buffer.byteLength(path) <= PATH_BYTES_MAX &&
-  !path.includes('\0') &&
-  path
-    .split('/')
-    .every(
-      (name) => name !== '' && name !== '.' && name !== '..' && Buffer.byteLength(name) <= NAME_BYTES_MAX,
-    );
-
-const isBase64 = (text: string): boolean => /^[A-Za-z0-9+/]*={0,2}$/.test(text) && text.length % 4 === 0;
-
-/** Every folder that a relative path lies in. */
-const foldersAbove = (path: string): string[] =>
-  [...path.matchAll(/\//g)].map((slash) => path.slice(0, slash.index));
-
-const checkFiles = (files: readonly InputFile[]): Refusal | undefined => {
-  const seen = new Set<string>();
-  const folders = new Set<string>();
-  for (const [index, file] of files.entries()) {
-    const wrong = (what: string): Refusal => ({
-      code: 'invalid_request',
-      detail: `files[${index}]: ${what}.`,
-      errors: [{ path: `/files/${index}`, message: what }],
-    });
-    if (!isInside(file.path)) return wrong('the path must be relative and stay inside the work directory');
-    if (seen.has(file.path)) return wrong('the path is there twice');
-    const above = foldersAbove(file.path);
-    if (folders.has(file.path) || above.some((folder) => seen.has(folder)))
-      return wrong('the path is a file and a folder of files at once');
-    for (const folder of above) folders.add(folder);
-    if (file.encoding === 'base64' && !isBase64(file.data)) return wrong('the data is not base64');
-    seen.add(file.path);
-  }
-  return undefined;
-};

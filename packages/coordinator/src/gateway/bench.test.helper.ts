@@ -33,7 +33,14 @@ import {
   type SubmitReply,
   type UsageView,
 } from '@zerofleet/protocol';
-import { newJobId, newRegistry, silentLogger, type BlobStore, type Clock } from '@zerofleet/runtime';
+import {
+  newJobId,
+  newRegistry,
+  silentLogger,
+  type BlobReader,
+  type BlobStore,
+  type Clock,
+} from '@zerofleet/runtime';
 import type { FastifyInstance, LightMyRequestResponse } from 'fastify';
 import type { Engine } from '../engine/engine.js';
 import type { Fold } from '../engine/fold.js';
@@ -56,6 +63,7 @@ import { Catalog } from './catalog.js';
 import { ControlDesk } from './control-desk.js';
 import type { UsageOf } from './admin-routes.js';
 import { addControlRoutes } from './control-routes.js';
+import { addFileRoutes } from './file-routes.js';
 import { GatewayMetrics } from './gateway-metrics.js';
 import { Roster } from './roster.js';
 import { addRoutes } from './routes.js';
@@ -330,6 +338,10 @@ export class Bench {
   readonly server: FastifyInstance;
   connected = true;
   blobsAway = false;
+  torn = false;
+  piecesRead = 0;
+  pieceBytes = 4;
+  readGate: Promise<void> = Promise.resolve();
   deadAway = false;
   statusBreaks = false;
   private readonly limits: BenchLimits;
@@ -347,6 +359,7 @@ export class Bench {
     const access = new Access(DIRECTORY, controls, this.clock);
     this.server = newApiServer(access, silentLogger());
     const admission = this.admission();
+    addFileRoutes(this.server, { shard: this.shard(), access, clock: this.clock });
     addRoutes(this.server, {
       access,
       shedding: new Shedding({ clock: this.clock, controls, line: this.sheds }),
@@ -451,14 +464,28 @@ export class Bench {
     });
   }
 
-  private readonly blobs: BlobStore = {
+  private readonly blobs: BlobStore & BlobReader = {
     put: (bytes) => {
       const sha256 = createHash('sha256').update(bytes).digest('hex');
       this.stored.set(sha256, bytes);
       return Promise.resolve({ sha256, bytes: bytes.byteLength } satisfies BlobRef);
     },
     get: (ref) => Promise.resolve(this.stored.get(ref.sha256) ?? new Uint8Array()),
+    read: (ref) => this.read(ref),
   };
+
+  /** In pieces; one that is not there breaks at once, one that is `torn` before its end. */
+  private async *read({ sha256 }: BlobRef): AsyncGenerator<Uint8Array> {
+    const bytes = this.stored.get(sha256);
+    if (bytes === undefined) throw new Error('not there');
+    await this.readGate;
+    for (let from = 0; from < bytes.byteLength; from += this.pieceBytes) {
+      if (this.torn && from > 0) throw new Error('torn');
+      this.piecesRead += 1;
+      yield bytes.subarray(from, from + this.pieceBytes);
+      await settled();
+    }
+  }
 
   /** A worker with room for one job. */
   addWorker(): void {

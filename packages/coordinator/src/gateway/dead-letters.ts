@@ -43,7 +43,7 @@ export const deadJob = ({ job, attempt, outcome, startedAtMs, finishedAtMs }: De
  * letter's, so that a letter that is redriven twice is one job; no tenant's key holds a space.
  */
 export const redriven = ({ job, payload }: DeadLetter, id: JobId, nowMs: number): JobEnvelope => {
-  const { session, retry, secrets } = job.extras ?? {};
+  const { session, retry, secrets, collects } = job.extras ?? {};
   return {
     ...job,
     id,
@@ -53,6 +53,7 @@ export const redriven = ({ job, payload }: DeadLetter, id: JobId, nowMs: number)
       ...(session === undefined ? {} : { session }),
       ...(retry === undefined ? {} : { retry }),
       ...(secrets === undefined ? {} : { secrets }),
+      ...(collects === undefined ? {} : { collects }),
       idempotency: { key: `redrive ${job.id}`, hash: '' },
       redriveOf: job.id,
     },

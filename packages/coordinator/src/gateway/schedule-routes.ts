@@ -98,9 +98,14 @@ class ScheduleRoutes {
     const times = timetableOf(schedule, nowMs);
     if ('message' in times) return wrong(times.member, times.message);
     const { job } = schedule;
-    const bytes = Buffer.byteLength(JSON.stringify({ arguments: job.arguments, files: job.files }));
+    const bytes = Buffer.byteLength(
+      JSON.stringify({ arguments: job.arguments, files: job.files, collect: job.collect }),
+    );
     if (bytes > INLINE_ARGUMENTS_BYTES_MAX)
-      return wrong('job', `may have ${INLINE_ARGUMENTS_BYTES_MAX} bytes of arguments and files at most`);
+      return wrong(
+        'job',
+        `may have ${INLINE_ARGUMENTS_BYTES_MAX} bytes of arguments, files and paths at most`,
+      );
     const checked = checkSubmit(this.admission, request.tenant, job);
     return checked.kind === 'refused' ? checked.refusal : undefined;
   }

@@ -4,7 +4,7 @@
  */
 import type { JobEnvelope, JobId, ProblemCode, TenantId } from '@zerofleet/model';
 import type { DeadLetter, FindReply, StatusView, SubmitReply, UsageView, Wait } from '@zerofleet/protocol';
-import type { BlobStore } from '@zerofleet/runtime';
+import type { BlobReader, BlobStore } from '@zerofleet/runtime';
 import type { JobFeed } from '../engine/job-feed.js';
 import type { JobSnapshot } from '../engine/ports.js';
 import type { Tail } from './job-stream.js';
@@ -41,7 +41,7 @@ export interface ShardAccess {
   known(tenant: TenantId, id: JobId): JobSnapshot | undefined;
   /** Committed changes of jobs, as this replica hears of them. */
   readonly feed: JobFeed;
-  blobs(): BlobStore | undefined;
+  blobs(): (BlobStore & BlobReader) | undefined;
   deadLetters(): DeadLetterAccess | undefined;
   /** Whether the connection to NATS is up. */
   isConnected(): boolean;

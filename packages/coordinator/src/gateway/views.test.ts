@@ -69,6 +69,7 @@ describe('a view', () => {
       error: null,
       usage: null,
       output: null,
+      files: null,
     });
   });
 

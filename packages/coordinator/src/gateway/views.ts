@@ -42,7 +42,14 @@ export const viewOf = (job: JobSnapshot, output: OutputView | null): JobView => 
     error: state.kind === 'finished' ? errorOf(state.outcome, envelope.timeoutMs) : null,
     usage: report?.usage ?? null,
     output,
+    files: filesOf(report),
   };
+};
+
+const filesOf = (report: AttemptReport | null): NonNullable<JobView['files']> | null => {
+  if (report?.files === undefined) return null;
+  const { count, bytes, truncated } = report.files;
+  return { count, bytes, truncated };
 };
 
 /** The current or last attempt; 0 before the first. */

@@ -15,6 +15,7 @@ import { PoolMetrics } from '../pool/pool-metrics.js';
 import { AttemptMetrics } from './attempt-metrics.js';
 import { NO_SESSIONS } from '../session/no-sessions.test.helper.js';
 import { Attempt } from './attempt.js';
+import { MemoryIntake } from './memory-intake.test.helper.js';
 
 const runnerDir = new URL('../../../../images/tools/runner', import.meta.url).pathname;
 const folder = mkdtempSync(join(tmpdir(), 'zf-attempt-'));
@@ -72,6 +73,7 @@ const run = async (job: RunJob, opener: Sealer | undefined): Promise<Outcome> =>
   const attempt = new Attempt(job, {
     ...{ pool, blobs, publish, sealer: opener, sessions: NO_SESSIONS, clock, log },
     egress: new Egress({ settings: SETTINGS, tools: [], clock, log, registry }),
+    files: new MemoryIntake(),
     metrics: new AttemptMetrics(newRegistry()),
   });
   const end = await attempt.run();

@@ -3,13 +3,16 @@
  *
  * A1  Until GO is written the attempt can be handed back, and tried in another container; afterwards it ends here.
  * A2  The kill ladder: TERM, 1 s, KILL, 0.5 s, destroy the container. Gone by the deadline and 3 s.
+ *     Once its files come the tool has ended: what is collected has a bound of its own.
  * A3  An end is one of: what the runner said, what the ladder did, what the container's death means. Never nothing.
  */
 import {
   INLINE_OUTCOME_BYTES_MAX,
   RESULT_BYTES_MAX,
   type AttemptReport,
+  type BlobRef,
   type FailureCode,
+  type FilesRecord,
   type Outcome,
   type OutputChunk,
   type OutputRecord,
@@ -17,8 +20,15 @@ import {
   type SessionState,
   type TenantId,
 } from '@zerofleet/model';
-import { encodeJson, type AttemptEnd, type RunJob } from '@zerofleet/protocol';
-import { pause, type BlobStore, type Cancel, type Clock, type Logger } from '@zerofleet/runtime';
+import { encodeJson, type AttemptEnd, type FilePiece, type RunJob } from '@zerofleet/protocol';
+import {
+  pause,
+  type BlobIntake,
+  type BlobStore,
+  type Cancel,
+  type Clock,
+  type Logger,
+} from '@zerofleet/runtime';
 import type { Egress } from '../egress/egress.js';
 import type { EgressGate } from '../egress/egress-gate.js';
 import type { Claim, Slot } from '../pool/claim.js';
@@ -27,6 +37,7 @@ import type { Ended, RunEnd } from '../runner/runner-link.js';
 import type { RunnerResult } from '../runner/messages.js';
 import type { AttemptMetrics } from './attempt-metrics.js';
 import type { SessionDesk, SessionOf, Visit } from '../session/session-desk.js';
+import { CollectedFiles, collectOf, LATE_MS } from './collected-files.js';
 import { LiveOutput } from './live-output.js';
 import { openSecrets, type AttemptSecrets, type SecretOpener } from './secrets.js';
 import { Spool } from './spool.js';
@@ -41,6 +52,8 @@ const ACK_PER_FILE_MS = 100;
 const CONTAINER_TRIES = 3;
 const TERM_GRACE_MS = 1_000;
 const KILL_GRACE_MS = 500;
+/** A runner that has not said how the job ended so long after the first piece of a file is destroyed, in ms. */
+const COLLECT_WITHIN_MS = LATE_MS + 15_000;
 /** Pause between two tries to store an outcome's blob, in ms: without it the outcome would be lost. */
 const STORE_RETRY_MS = 500;
 /** A container goes back so long after its job's end, in ms, also where the leader was not told of it by then. */
@@ -49,6 +62,8 @@ const BACK_WITHIN_MS = 20;
 export interface AttemptTools {
   readonly pool: PoolDriver;
   readonly blobs: BlobStore;
+  /** Takes the files that jobs leave, as long as there is room for them. */
+  readonly files: BlobIntake;
   readonly metrics: AttemptMetrics;
   readonly clock: Clock;
   readonly log: Logger;
@@ -79,6 +94,9 @@ export class Attempt {
   private climbing = false;
   private ladder: Cancel = () => undefined;
   private giveBack: (() => void) | undefined;
+  private deadline: Cancel = () => undefined;
+  private collected: CollectedFiles | undefined;
+  private collecting = false;
 
   constructor(job: RunJob, tools: AttemptTools) {
     this.job = job;
@@ -129,7 +147,8 @@ export class Attempt {
     const opened = openSecrets(this.job, this.tools.sealer);
     if (typeof opened === 'string') return this.failed('start_failed', opened);
     this.secrets = opened;
-    const filled = opened?.fill(loaded.arguments) ?? loaded.arguments;
+    const besides = JSON.stringify(loaded.collect ?? []).length;
+    const filled = opened?.fill(loaded.arguments, besides) ?? loaded.arguments;
     if (typeof filled === 'string') return this.failed('start_failed', filled);
     const { clock, metrics } = this.tools;
     const askedMs = clock.nowMs();
@@ -139,7 +158,8 @@ export class Attempt {
     this.slot = slot;
     this.ran = true;
     this.openGate(slot);
-    const deadline = clock.after(this.job.timeoutMs, () => {
+    if (loaded.collect !== undefined) this.collected = new CollectedFiles(this.tools.files, clock);
+    this.deadline = clock.after(this.job.timeoutMs, () => {
       this.timedOut = true;
       this.climb();
     });
@@ -150,8 +170,9 @@ export class Attempt {
         this.spool.push(stream, this.secrets?.show(stream, bytes) ?? bytes);
         this.live.stir();
       },
+      file: (piece) => this.takeFile(slot, piece),
     });
-    deadline();
+    this.deadline();
     this.ladder();
     // From here on the container may serve another job: a stop that comes late must not reach it.
     this.slot = undefined;
@@ -235,6 +256,8 @@ export class Attempt {
       // A runner that refused is as it was: a session's keeps its files.
       const kept = of !== undefined && offer.kind === 'refused';
       void this.tools.pool.release(claim.slot, kept ? 'keep' : 'end');
+      if (offer.kind === 'refused' && offer.nak.code === 'no_feature')
+        return this.failed('start_failed', `its container cannot do what it asks for: ${offer.nak.message}`);
       if (offer.kind === 'refused')
         return this.failed('tool_error', `the runner refused the job: ${this.hidden(offer.nak.message)}`);
       // The broker's death took the container along; the job has nothing to do with it, and nothing of it ran.
@@ -274,8 +297,10 @@ export class Attempt {
       () => void slot.link.destroy('gone', `no ACK within ${withinMs} ms`),
     );
     const limits = { timeoutMs, outputBytes, resultBytes: RESULT_BYTES_MAX };
+    const { arguments: args, files, collect } = payload;
     const offer = await slot.link.offer({
-      ...{ job: id, attempt, tool, ...payload, limits },
+      ...{ job: id, attempt, tool, arguments: args, files, limits },
+      ...(collect === undefined ? {} : { collect: collectOf(collect) }),
       ...(this.job.session === undefined ? {} : { session: true }),
       ...(form.egress === undefined ? {} : { egress: true }),
     });
@@ -305,12 +330,26 @@ export class Attempt {
     });
   }
 
+  /** A piece of a file that the job left (A2). */
+  private takeFile(slot: Slot, piece: FilePiece): Promise<void> {
+    if (!this.collecting && this.stopReason === undefined) {
+      this.ladder();
+      this.climbing = false;
+      this.deadline();
+      const reason = `its files did not come within ${COLLECT_WITHIN_MS} ms`;
+      this.deadline = this.tools.clock.after(COLLECT_WITHIN_MS, () => void slot.link.destroy('gone', reason));
+    }
+    this.collecting = true;
+    return this.collected?.take(piece) ?? Promise.resolve();
+  }
+
   private async conclude(end: RunEnd): Promise<AttemptEnd> {
     const own = this.stopReason !== undefined || this.timedOut;
     if (end.kind === 'ended' && end.why === 'engine_lost' && !own)
       return { kind: 'lost', reason: end.reason };
     this.secrets?.rest(isCut(end), (stream, bytes) => this.spool.push(stream, bytes));
     const output = await this.storeOutput(end.kind === 'result' && end.result.output.truncated);
+    const files = await this.storeFiles(end);
     const report: AttemptReport =
       end.kind === 'result'
         ? {
@@ -318,8 +357,9 @@ export class Attempt {
             exitCode: end.result.exitCode,
             usage: end.result.usage,
             output,
+            ...files,
           }
-        : { value: null, exitCode: null, usage: { wallMs: 0, cpuMs: 0, maxRssKiB: 0 }, output };
+        : { value: null, exitCode: null, usage: { wallMs: 0, cpuMs: 0, maxRssKiB: 0 }, output, ...files };
     const { found } = this;
     const whole = found === undefined ? report : { ...report, session: { state: found } };
     return { kind: 'outcome', outcome: this.outcomeOf(end, whole) };
@@ -346,11 +386,23 @@ export class Attempt {
     const truncated = cut || this.spool.truncated;
     const encoded = encodeJson(chunks);
     if (encoded.byteLength <= INLINE_OUTCOME_BYTES_MAX) return { kind: 'inline', bytes, truncated, chunks };
+    return { kind: 'blob', bytes, truncated, blob: await this.keep(encoded) };
+  }
+
+  /** What the job left of the files that it was asked for. */
+  private async storeFiles(end: RunEnd): Promise<{ readonly files?: FilesRecord }> {
+    if (this.collected === undefined) return {};
+    const said = end.kind === 'result' ? end.result.files : undefined;
+    return { files: await this.collected.finish(said, (list) => this.keep(list)) };
+  }
+
+  /** Stores what the outcome needs, however often that takes. */
+  private async keep(bytes: Uint8Array): Promise<BlobRef> {
     for (;;) {
       try {
-        return { kind: 'blob', bytes, truncated, blob: await this.tools.blobs.put(encoded) };
+        return await this.tools.blobs.put(bytes);
       } catch (error) {
-        this.tools.log.warn({ job: this.job.id, error: (error as Error).message }, 'output_not_stored');
+        this.tools.log.warn({ job: this.job.id, error: (error as Error).message }, 'outcome_not_stored');
         await pause(this.tools.clock, STORE_RETRY_MS);
       }
     }

@@ -11,6 +11,7 @@ import { ScriptedRunner } from '../runner/scripted-runner.test.helper.js';
 import { NO_SESSIONS } from '../session/no-sessions.test.helper.js';
 import { AttemptMetrics } from './attempt-metrics.js';
 import { Attempt } from './attempt.js';
+import { MemoryIntake } from './memory-intake.test.helper.js';
 
 const job: RunJob = {
   id: 'j1' as JobId,
@@ -55,7 +56,7 @@ export const playedAttempt = () => {
     onChange: () => undefined,
   });
   const attempt = new Attempt(job, {
-    ...{ pool, blobs, clock, log, sealer: undefined, sessions: NO_SESSIONS },
+    ...{ pool, blobs, files: new MemoryIntake(), clock, log, sealer: undefined, sessions: NO_SESSIONS },
     publish: () => undefined,
     metrics: new AttemptMetrics(registry),
     egress: new Egress({ settings: SETTINGS, tools: [], clock, log, registry: newRegistry() }),

@@ -58,14 +58,17 @@ export class AttemptSecrets {
     this.masks = { stdout: new Mask(this.forms), stderr: new Mask(this.forms) };
   }
 
-  /** `args` with values in the place of references; a sentence for the tenant when they cannot be filled in. */
-  fill(args: JsonObject): JsonObject | string {
+  /**
+   * `args` with values in the place of references; a sentence for the tenant when they cannot be filled in. `besides`: bytes that
+   * go with them.
+   */
+  fill(args: JsonObject, besides = 0): JsonObject | string {
     const used: string[] = [];
     const filled = this.fillMembers(args, used);
     const missing = used.find((name) => !this.values.has(name));
     if (missing !== undefined) return `the secret '${missing}' is not there any more`;
     // Counted before it is written: a few bytes of arguments can name a long secret thousands of times.
-    const bytes = used.reduce((sum, name) => sum + this.jsonBytes(name), jsonBytesOf(args));
+    const bytes = used.reduce((sum, name) => sum + this.jsonBytes(name), jsonBytesOf(args) + besides);
     return bytes <= FRAME_BYTES_MAX - RUN_HEAD_BYTES
       ? filled
       : `the arguments are too long with its secrets filled in: ${bytes} bytes as JSON`;

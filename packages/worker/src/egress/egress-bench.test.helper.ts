@@ -8,6 +8,7 @@ import { chunkBytes, type RunJob } from '@zerofleet/protocol';
 import { newRegistry, systemClock, type Logger, type Registry } from '@zerofleet/runtime';
 import { Attempt } from '../attempt/attempt.js';
 import { AttemptMetrics } from '../attempt/attempt-metrics.js';
+import { MemoryIntake } from '../attempt/memory-intake.test.helper.js';
 import { ProcessEngine } from '../engine/process-engine.js';
 import { PoolDriver } from '../pool/pool-driver.js';
 import { PoolMetrics } from '../pool/pool-metrics.js';
@@ -141,6 +142,7 @@ export class EgressBench {
         put: () => Promise.reject(new Error('too long')),
         get: () => Promise.reject(new Error('none')),
       },
+      files: new MemoryIntake(),
       clock: systemClock,
       log,
       publish: () => undefined,
