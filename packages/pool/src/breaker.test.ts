@@ -150,6 +150,16 @@ describe('a pool whose containers fail', () => {
     expect(hand.look().at(-1)).toBe('refuse bob: it died');
   });
 
+  it('does not take what jobs do to their containers for its own', () => {
+    const hand = new Hand();
+    hand.stock([A, 6]);
+    hand.fill();
+    for (const name of ['t1', 't2', 't3', 't4', 't5', 't6'])
+      hand.pool.died(hand.take(A, name), 'died', 'killed', hand.nowMs);
+    const [shelf] = hand.pool.shelves;
+    expect([shelf?.breaker.state(hand.nowMs), shelf?.failures]).toEqual(['closed', 0]);
+  });
+
   it('does not take the end of its engine for its own', () => {
     const hand = new Hand();
     hand.stock([A, 6]);

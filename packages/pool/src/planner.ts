@@ -149,9 +149,9 @@ export class Planner {
     const missing = yard.usedMiB + shelf.memoryMiB - policy.budgetMiB;
     if (missing <= 0) return true;
     // Ending some would not help while busy ones hold the rest.
-    if (freeableMiB(yard, shelf) < missing) return false;
+    if (freeableMiB(yard) < missing) return false;
     while (yard.leavingMiB < missing) {
-      const victim = cheapest(yard, shelf, Infinity, this.nowMs) ?? first(yard.parked);
+      const victim = cheapest(yard, Infinity, this.nowMs) ?? first(yard.parked);
       if (victim === undefined || !this.stop(victim, 'room')) return false;
     }
     return false;

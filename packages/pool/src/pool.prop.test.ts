@@ -74,5 +74,5 @@ describe('pool', () => {
     // Enough went well and enough went wrong for the laws to mean something.
     expect(served).toBeGreaterThan(HISTORIES * 100);
     expect(refused).toBeGreaterThan(HISTORIES);
-  });
+  }, 120_000);
 });

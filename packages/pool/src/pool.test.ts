@@ -2,6 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import type { TenantId, ToolName } from '@zerofleet/model';
 import { ADAPTIVE, Hand } from './hand.test.helper.js';
+import { policyOf } from './policy.js';
+import { BreakShares } from './shares.js';
 import { specOf } from './world.test.helper.js';
 
 const A = specOf('a', 100);
@@ -72,10 +74,11 @@ describe('starts', () => {
   it('for a job go before all stock, and stock leaves one free for a job', () => {
     const hand = new Hand();
     hand.claim(A, 'ada');
-    hand.stock([B, 3]);
+    hand.stock([B, 5]);
     expect(hand.look()).toEqual(['start a', 'start b']);
+    hand.pass(1);
     hand.ready();
-    expect(hand.look()).toEqual(['give c1 to ada warm', 'start b', 'start b']);
+    expect(hand.look()).toEqual(['give c1 to ada warm', 'start b', 'start b', 'start b']);
     expect(new Set(hand.of('starting').map((member) => member.shelf.spec))).toEqual(new Set([B]));
     hand.claim(A, 'bob');
     expect(hand.look()).toEqual(['start a']);
@@ -124,6 +127,49 @@ describe('starts', () => {
     hand.stock([B, 2]);
     expect(hand.look()).toEqual(['start b', 'start b']);
     expect(hand.pool.waiting).toBe(1);
+  });
+});
+
+describe('the time to replace a container', () => {
+  const times = (hand: Hand): [number, number] => {
+    const [shelf] = hand.pool.shelves;
+    if (shelf === undefined) throw new Error('no pool');
+    return [shelf.starts.p95Ms, shelf.leads.p95Ms];
+  };
+  const start = (hand: Hand): void => {
+    hand.nowMs += 100;
+    hand.ready();
+  };
+
+  it('counts what the wish for it waited for its turn', () => {
+    const hand = new Hand({ startsMax: 2 });
+    hand.stock([A, 3]);
+    for (let n = 0; n < 3; n += 1) start(hand);
+    expect(times(hand)).toEqual([100, 300]);
+  });
+
+  it('does not count what it waited for memory', () => {
+    const hand = new Hand({ budgetMiB: 100 });
+    hand.claim(B, 'ada');
+    hand.ready();
+    hand.stock([A, 1], [B, 0]);
+    hand.live(30_000);
+    const [busy] = hand.of('busy');
+    if (busy !== undefined) hand.release(busy, 'end');
+    hand.gone();
+    start(hand);
+    const shelf = [...hand.pool.shelves].find(({ spec }) => spec === A);
+    expect(shelf?.leads.p95Ms).toBeLessThan(500);
+  });
+
+  it('does not count a wish that was given up', () => {
+    const hand = new Hand({ startsMax: 2 });
+    hand.stock([A, 2]);
+    hand.stock([A, 0]);
+    hand.live(200_000);
+    hand.stock([A, 2]);
+    start(hand);
+    expect(times(hand)[1]).toBeLessThanOrEqual(500);
   });
 });
 
@@ -214,6 +260,83 @@ describe('memory', () => {
     expect(hand.look().filter((word) => word.includes('stock'))).toEqual([`stop ${second.id} stock`]);
     hand.live(30_000);
     expect(hand.look()).toEqual([]);
+  });
+
+  it('is taken from idle containers of a pool whose tenants do not come again', () => {
+    const hand = new Hand({ budgetMiB: 200 });
+    hand.stock();
+    for (let n = 0; n < 20; n += 1) {
+      for (const spec of [A, B]) {
+        hand.claim(spec, 'ada');
+        hand.ready();
+        for (const member of hand.of('busy')) hand.release(member);
+        hand.live(10_000);
+      }
+      for (const member of hand.of('idle', B)) if (n < 19) hand.pool.end(member);
+      hand.gone();
+    }
+    hand.look();
+    hand.claim(specOf('c', 100), 'bob');
+    expect(hand.look()).toEqual([`stop ${hand.of('stopping', B)[0]?.id} room`]);
+  });
+
+  it('is taken from stock of other pools, of what frees most for its worth', () => {
+    const hand = new Hand({ budgetMiB: 300 });
+    hand.stock([B, 1], [BIG, 1]);
+    hand.fill();
+    hand.look();
+    hand.claim(A, 'ada');
+    expect(hand.look()).toEqual([`stop ${hand.of('stopping', BIG)[0]?.id} room`]);
+    const other = new Hand({ budgetMiB: 100 });
+    other.stock([B, 1]);
+    other.fill();
+    other.look();
+    other.claim(A, 'ada');
+    expect(other.look()).toEqual(['stop c1 room']);
+  });
+
+  it('is not taken for stock from what is worth less, where that is too little', () => {
+    const hand = new Hand({ budgetMiB: 1_100, startsMax: 12 });
+    hand.stock([A, 11]);
+    while (hand.of('starting').length > 0) {
+      hand.nowMs += 500;
+      hand.ready();
+    }
+    expect(hand.of('warm').length).toBe(11);
+    hand.look();
+    // The eleventh is worth less than the huge one for its size, the other ten are not.
+    hand.stock([A, 11], [specOf('huge', 700), 1]);
+    hand.live(5_000);
+    expect(hand.look()).toEqual([]);
+  });
+
+  it('is shared by stock of pools that are worth the same', () => {
+    const hand = new Hand({ budgetMiB: 200 });
+    hand.stock([A, 2], [B, 1]);
+    hand.live(5_000);
+    expect(hand.of('warm').map((member) => member.shelf.spec.image)).toEqual(['a', 'b']);
+    hand.look();
+    hand.live(5_000);
+    expect(hand.look()).toEqual([]);
+  });
+
+  it('does not go to and fro between pools that are worth nearly the same', () => {
+    const hand = new Hand({ budgetMiB: 800 });
+    hand.stock([A, 5], [B, 3]);
+    hand.fill();
+    hand.stock([A, 5], [B, 4]);
+    hand.look();
+    hand.live(5_000);
+    expect(hand.look()).toEqual([]);
+  });
+
+  it('that is short for one pool is not kept from another that needs less', () => {
+    const hand = new Hand({ budgetMiB: 350, startsMax: 2 });
+    hand.claim(BIG, 'ada');
+    hand.ready();
+    hand.stock([SMALL, 4], [A, 1]);
+    hand.live(1_000);
+    expect(hand.of('warm').map((member) => member.shelf.spec.image)).toEqual(['a']);
   });
 
   it("of a parked session is never stock's", () => {
@@ -344,6 +467,12 @@ describe('sessions', () => {
     expect(hand.look()[0]).toMatch(/^give c\d+ to ada warm$/);
   });
 
+  it('lose their container when it is not kept, also where it could serve another job of the tenant', () => {
+    const { hand } = parked();
+    expect(hand.release(hand.take(A, 'ada', { session: 's' }), 'again')).toBe('end');
+    expect(hand.take(A, 'bob', { session: 's' }).shelf.spec).toBe(A);
+  });
+
   it('end when nobody comes, and at their age', () => {
     const idle = parked({ sessionIdleMaxMs: 9_000 });
     idle.hand.pass(9_000);
@@ -390,5 +519,51 @@ describe('a drain', () => {
     if (last !== undefined) hand.release(last);
     hand.gone();
     expect([hand.pool.members.size, hand.pool.usedMiB]).toEqual([0, 0]);
+  });
+});
+
+describe('a pool that is not configured', () => {
+  it('is forgotten a day after its last job, when nothing of it is left', () => {
+    const hand = new Hand();
+    hand.claim(A, 'ada');
+    hand.ready();
+    const [member] = hand.of('busy');
+    if (member === undefined) throw new Error('none is busy');
+    hand.pass(24 * 60 * MINUTE_MS);
+    expect([...hand.pool.shelves].length).toBe(1);
+    hand.release(member, 'end');
+    hand.gone();
+    hand.pass(MINUTE_MS);
+    expect([...hand.pool.shelves].length).toBe(0);
+  });
+
+  it('is forgotten sooner where there are very many', () => {
+    const hand = new Hand({ budgetMiB: 1e6, stockMax: 0 });
+    for (let n = 0; n < 600; n += 1) {
+      hand.claim(specOf(`image-${n}`, 1), 'ada');
+      hand.ready();
+      for (const member of hand.of('busy')) hand.release(member, 'end');
+      hand.gone();
+    }
+    hand.pass(250);
+    expect([...hand.pool.shelves].length).toBe(512);
+  });
+});
+
+describe('those that break containers', () => {
+  it('are remembered up to a number, who broke one last the longest', () => {
+    const policy = policyOf({ budgetMiB: 1, startsMax: 1, breaksMax: 1, breaksPerS: 1e-9 });
+    const shares = new BreakShares(policy);
+    const name = (n: number): TenantId => `t${n}` as TenantId;
+    const tool = 'echo' as ToolName;
+    for (let n = 0; n < 4_096; n += 1) shares.broke(name(n), tool, 0);
+    shares.broke(name(0), tool, 1);
+    shares.broke(name(4_096), tool, 2);
+    expect([0, 1, 2, 4_096].map((n) => shares.mayTake(name(n), tool, 3))).toEqual([
+      false,
+      true,
+      false,
+      false,
+    ]);
   });
 });

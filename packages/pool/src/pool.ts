@@ -7,6 +7,7 @@ import { choose, type Found, type Wish } from './choose.js';
 import { Planner, type PoolAction } from './planner.js';
 import { policyOf, type PoolPolicy, type PoolSettings } from './policy.js';
 import type { Queue, Waiter } from './queue.js';
+import { stockStarts } from './refill.js';
 import { BreakShares } from './shares.js';
 import { sameShape, type Member, type MissReason, type Shelf } from './shelf.js';
 import { Yard } from './yard.js';
@@ -30,6 +31,8 @@ export type Release = 'again' | 'keep' | 'end' | 'broken';
 
 /** Why a container ended by itself: `engine`: all of its engine did; `reset`: it could not be made ready again; `died`: else. */
 export type Death = 'engine' | 'reset' | 'died';
+
+const MS_PER_S = 1_000;
 
 export class Pool {
   readonly policy: PoolPolicy;
@@ -58,6 +61,12 @@ export class Pool {
 
   get usedMiB(): number {
     return this.yard.usedMiB;
+  }
+
+  /** Containers of the shelf that could be started for stock in a second, by what starts took of late; null until one was seen. */
+  refillPerS({ starts }: Shelf): number | null {
+    const { startsMax, refillPerS } = this.policy;
+    return starts.isKnown ? Math.min(refillPerS, (stockStarts(startsMax) * MS_PER_S) / starts.p50Ms) : null;
   }
 
   get waiting(): number {
@@ -113,7 +122,6 @@ export class Pool {
     shelf.breaker.started(bornMs, nowMs);
     shelf.starts.add(nowMs - bornMs);
     shelf.leads.add(nowMs - bornMs + member.queuedMs);
-    shelf.refill.add(nowMs);
   }
 
   /** A container could not be started; nothing of it is left. */
@@ -203,8 +211,8 @@ export class Pool {
   private retire(old: Shelf, heir: Shelf | undefined, nowMs: number): void {
     old.isConfigured = false;
     old.stock.isRetired = true;
-    old.rolledMin = heir === undefined ? 0 : old.stock.min;
-    old.stock.min = old.rolledMin;
+    old.stock.min = 0;
+    old.rolledFrom = old.target;
     old.successor = heir;
     if (old.elder === heir) old.elder = undefined;
     this.yard.changed.add(old);

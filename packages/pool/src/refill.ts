@@ -3,8 +3,8 @@
  *
  * N1  Pools below their minimum go before those that are only below their target; of equals the emptiest.
  * N2  Starts for stock are paced: `refillPerS` in the long run, `startsMax` in a row.
- * N3  Where memory is short, stock takes the place of what is worth less than half of it: the other way round never pays
- *     right after. It never takes a parked session's.
+ * N3  Where memory is short, stock takes the place of what is worth well less: the other way round never pays right after.
+ *     It never takes a parked session's.
  * N4  The stock of an image that was replaced goes as the new one comes: each new container that stands ends an old one.
  */
 import type { PoolPolicy } from './policy.js';
@@ -14,8 +14,11 @@ import { cheaperMiB, cheapest, warmWorth } from './worth.js';
 import type { Yard } from './yard.js';
 
 /** What stock must be worth more than, to take another's memory: so many times. */
-const SWAP_FACTOR = 2;
+const SWAP_FACTOR = 1.5;
 const MS_PER_S = 1_000;
+
+/** How many may be starting when one more is started for stock: the last one is left to a job. */
+export const stockStarts = (startsMax: number): number => Math.max(1, startsMax - 1);
 
 interface Hands {
   readonly start: (shelf: Shelf, queuedMs: number) => void;
@@ -28,8 +31,9 @@ export class Refill {
   private readonly hands: Hands;
   /** Shelves that hold less than their target. */
   private readonly wanting = new Set<Shelf>();
-  /** Those of them that found no memory, until the next tick. */
+  /** Those of them that found no memory, until the next tick or until less is used than then. */
   private readonly stuck = new Set<Shelf>();
+  private stuckAtMiB = 0;
   private tokens: number;
   private tokensAtMs = 0;
 
@@ -59,10 +63,10 @@ export class Refill {
 
   /** Starts stock as far as it may now. */
   run(nowMs: number, jobsWait: boolean, isTick: boolean): void {
-    if (isTick) this.stuck.clear();
+    if (isTick || this.yard.usedMiB < this.stuckAtMiB) this.stuck.clear();
     if (this.wanting.size === 0) return;
     const { startsMax } = this.policy;
-    const most = jobsWait ? Math.ceil(startsMax / 2) : Math.max(1, startsMax - 1);
+    const most = jobsWait ? Math.ceil(startsMax / 2) : stockStarts(startsMax);
     while (this.yard.starting < most && this.tokensAt(nowMs) >= 1) {
       const shelf = this.pick(nowMs);
       if (shelf === undefined) return;
@@ -72,6 +76,7 @@ export class Refill {
         // What is on its way out is soon gone, and the next plan goes on from there.
         if (this.swap(shelf, nowMs)) return;
         this.stuck.add(shelf);
+        this.stuckAtMiB = this.yard.usedMiB;
         continue;
       }
       this.tokens -= 1;
@@ -100,10 +105,9 @@ export class Refill {
     const { yard, policy } = this;
     const stands = shelf.target - missing(shelf);
     const limit = warmWorth(shelf, stands + 1, nowMs) / SWAP_FACTOR;
-    if (yard.usedMiB + shelf.memoryMiB - cheaperMiB(yard, shelf, limit, nowMs) > policy.budgetMiB)
-      return false;
+    if (yard.usedMiB + shelf.memoryMiB - cheaperMiB(yard, limit, nowMs) > policy.budgetMiB) return false;
     while (yard.usedMiB - yard.leavingMiB + shelf.memoryMiB > policy.budgetMiB) {
-      const victim = cheapest(yard, shelf, limit, nowMs);
+      const victim = cheapest(yard, limit, nowMs);
       if (victim === undefined || !this.hands.stop(victim, 'stock')) return false;
     }
     return true;
@@ -124,13 +128,12 @@ const missing = (shelf: Shelf): number =>
 const targetOf = (shelf: Shelf, nowMs: number): number => {
   const leadMs = shelf.leads.p95Ms;
   const { elder, stock, successor } = shelf;
-  if (successor !== undefined) {
-    stock.min = Math.max(0, shelf.rolledMin - successor.warm.size);
-    if (successor.warm.size >= successor.target) stock.settle(nowMs, leadMs);
+  if (successor === undefined) {
+    const own = stock.target(nowMs, leadMs);
+    // Its jobs may come here any moment.
+    return elder === undefined ? own : Math.max(own, elder.stock.base(nowMs, elder.leads.p95Ms));
   }
-  const own = stock.target(nowMs, leadMs);
+  const left = Math.max(0, shelf.rolledFrom - successor.warm.size);
   // What is left of it stays a while; only jobs that still come bring more of it.
-  if (stock.isRetired) return Math.min(own, Math.max(shelf.warm.size, stock.base(nowMs, leadMs)));
-  // Its jobs may come here any moment.
-  return elder === undefined ? own : Math.max(own, elder.stock.wanted(nowMs, leadMs));
+  return Math.max(Math.min(left, shelf.warm.size), stock.base(nowMs, leadMs));
 };

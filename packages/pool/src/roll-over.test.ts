@@ -26,8 +26,7 @@ describe('a new image', () => {
     const steps = [warm(hand)];
     for (const member of hand.of('starting')) {
       hand.pool.ready(member, hand.nowMs);
-      hand.pass(61_000);
-      hand.gone();
+      hand.plan();
       steps.push(warm(hand));
     }
     expect(steps).toEqual([
@@ -125,9 +124,24 @@ describe('a new image', () => {
     jobs(OLD, 60_000);
     misses = 0;
     hand.stock([NEW, 1, 'echo']);
-    jobs(OLD, 5_000);
+    jobs(OLD, 180_000);
+    expect(hand.of('warm', NEW).length).toBe(hand.of('warm', OLD).length);
+    expect(hand.of('warm', NEW).length).toBeGreaterThan(2);
     jobs(NEW, 60_000);
     expect(misses).toBe(0);
+  });
+
+  it('takes over as much as the old one held by demand', () => {
+    const hand = new Hand({ ...ADAPTIVE, budgetMiB: 10_000 });
+    hand.stock([OLD, 1, 'echo']);
+    hand.fill();
+    for (let n = 0; n < 6; n += 1) hand.claim(OLD, `t${n}`);
+    hand.fill();
+    const [held] = warm(hand);
+    expect(held).toBe(6);
+    hand.stock([NEW, 1, 'echo']);
+    hand.fill();
+    expect(hand.of('warm', NEW).length).toBe(held);
   });
 
   it('that only jobs tell of is stocked as the other one of its tool is', () => {

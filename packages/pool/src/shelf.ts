@@ -6,7 +6,6 @@
 import type { ContainerOwner, ContainerState, PoolSpec, TenantId, ToolName } from '@zerofleet/model';
 import { Breaker } from './breaker.js';
 import type { PoolPolicy } from './policy.js';
-import { Rate } from './rate.js';
 import { Reuse } from './reuse.js';
 import { StartTimes } from './start-times.js';
 import { Stock } from './stock.js';
@@ -41,8 +40,6 @@ export interface Member extends PoolContainer {
   saving: boolean;
 }
 
-const MEASURE_S = 60;
-
 export class Shelf {
   readonly key: string;
   readonly spec: PoolSpec;
@@ -54,8 +51,6 @@ export class Shelf {
   readonly leads = new StartTimes();
   /** How soon tenants use their idle ones again. */
   readonly reuse = new Reuse();
-  /** Starts that succeeded. */
-  readonly refill = new Rate(MEASURE_S);
   /** Oldest first. */
   readonly warm = new Set<Member>();
   /** Idle ones of tenants, not of sessions; least recently used first. */
@@ -66,8 +61,8 @@ export class Shelf {
   isConfigured = false;
   /** What takes its place: its tools have another image now. */
   successor: Shelf | undefined;
-  /** The minimum that it had until then. */
-  rolledMin = 0;
+  /** The stock that it had until then. */
+  rolledFrom = 0;
   /** What it takes the place of. */
   elder: Shelf | undefined;
   /** How many should stand ready; brought up to date by the planner. */

@@ -63,9 +63,9 @@ describe('stock', () => {
   it('shrinks after a minute, by one each five seconds', () => {
     const stock = stockOf();
     stock.min = 8;
-    stock.target(0, LEAD_MS);
+    stock.target(500_000, LEAD_MS);
     stock.min = 0;
-    const targets = live(stock, 0, 120_000, Infinity);
+    const targets = live(stock, 500_000, 120_000, Infinity);
     const falls = targets.flatMap((target, n) => (target < (targets[n - 1] ?? 8) ? [n + 1] : []));
     expect(falls).toEqual([60, 65, 70, 75, 80, 85, 90, 95]);
     expect(targets.at(-1)).toBe(0);
@@ -126,6 +126,31 @@ describe('times between uses', () => {
       expect(times.isWorth(atMs + minute * MINUTE_MS), `minute ${minute}`).toBe(false);
   });
 
+  it('count what a container that stands would catch against the time that it stands', () => {
+    const times = (uses: Record<number, number>): IdleTimes => {
+      const learned = new IdleTimes(10 * MINUTE_MS, 10 * MINUTE_MS);
+      let atMs = 0;
+      learned.used(atMs);
+      for (const [minute, count] of Object.entries(uses))
+        for (let n = 0; n < count; n += 1) learned.used((atMs += Number(minute) * MINUTE_MS + 1_000));
+      learned.used(atMs);
+      return learned;
+    };
+    const pays = (uses: Record<number, number>, minute: number): boolean => {
+      const learned = times(uses);
+      const lastMs = Object.entries(uses).reduce(
+        (sum, [at, n]) => sum + n * (Number(at) * MINUTE_MS + 1_000),
+        0,
+      );
+      return learned.isWorth(lastMs + minute * MINUTE_MS + 30_000);
+    };
+    // Ten stand for three minutes each around the fiftieth to catch three, of which one proves nothing.
+    expect(pays({ 50: 3, 200: 7 }, 50)).toBe(false);
+    expect(pays({ 50: 4, 200: 6 }, 50)).toBe(true);
+    // Those that were used before do not stand any more.
+    expect(pays({ 1: 10, 60: 4, 200: 6 }, 60)).toBe(true);
+  });
+
   it('follow what they were of late', () => {
     const times = new IdleTimes(10 * MINUTE_MS, 10 * MINUTE_MS);
     let atMs = 0;
@@ -150,6 +175,7 @@ describe('reuse of idle containers', () => {
       for (let n = 0; n < 50; n += 1) reuse.seen(n % 4 === 0 ? 3_000 : endedMs, n % 4 === 0);
       expect(reuse.perS(4_000), `${endedMs} ms`).toBeCloseTo(0.25 / 3, 1);
       expect(reuse.perS(endedMs - 1_000)).toBeLessThan(0.02);
+      expect(reuse.perS(500)).toBeLessThan(0.05);
     }
   });
 

@@ -105,11 +105,6 @@ export class Stock {
     this.reachedAtMs = nowMs;
   }
 
-  /** Lets go of all that is not wanted. */
-  settle(nowMs: number, leadMs: number): void {
-    this.held = Math.min(this.held, this.wanted(nowMs, leadMs));
-  }
-
   private notePeak(nowMs: number, withinMs: number): void {
     const { recent, policy } = this;
     recent.push(nowMs);

@@ -28,15 +28,14 @@ const lastWarmWorth = (shelf: Shelf, n: number, nowMs: number): number => {
   return isLeft ? 0 : warmWorth(shelf, n, nowMs);
 };
 
-/** The idle or warm container worth least, below `limit`; not a warm one of `taker`, which needs those itself. */
-export const cheapest = (yard: Yard, taker: Shelf, limit: number, nowMs: number): Member | undefined => {
+/** The idle or warm container worth least, below `limit`. */
+export const cheapest = (yard: Yard, limit: number, nowMs: number): Member | undefined => {
   let best: Member | undefined;
   let bestWorth = limit;
   for (const shelf of yard.shelves.values()) {
     const { stalest, oldestWarm } = shelf;
     const idle = stalest === undefined ? Infinity : idleWorth(stalest, nowMs);
-    const warm =
-      oldestWarm === undefined || shelf === taker ? Infinity : lastWarmWorth(shelf, shelf.warm.size, nowMs);
+    const warm = oldestWarm === undefined ? Infinity : lastWarmWorth(shelf, shelf.warm.size, nowMs);
     if (Math.min(idle, warm) >= bestWorth) continue;
     best = idle <= warm ? stalest : oldestWarm;
     bestWorth = Math.min(idle, warm);
@@ -44,26 +43,24 @@ export const cheapest = (yard: Yard, taker: Shelf, limit: number, nowMs: number)
   return best;
 };
 
-/** Memory of what is on its way out, and of what could be ended for `taker` that is worth less than `limit`, in MiB. */
-export const cheaperMiB = (yard: Yard, taker: Shelf, limit: number, nowMs: number): number => {
+/** Memory of what is on its way out, and of what could be ended that is worth less than `limit`, in MiB. */
+export const cheaperMiB = (yard: Yard, limit: number, nowMs: number): number => {
   let sum = yard.leavingMiB;
   for (const shelf of yard.shelves.values()) {
     for (const member of shelf.idle) {
       if (idleWorth(member, nowMs) >= limit) break;
       sum += shelf.memoryMiB;
     }
-    if (shelf === taker) continue;
     for (let n = shelf.warm.size; n > 0 && lastWarmWorth(shelf, n, nowMs) < limit; n -= 1)
       sum += shelf.memoryMiB;
   }
   return sum;
 };
 
-/** Memory that could be freed for a job of `taker` in the end, parked sessions' too, in MiB. */
-export const freeableMiB = (yard: Yard, taker: Shelf): number => {
+/** Memory that could be freed for a job in the end, parked sessions' too, in MiB. */
+export const freeableMiB = (yard: Yard): number => {
   let sum = yard.leavingMiB;
-  for (const shelf of yard.shelves.values())
-    sum += (shelf.idle.size + (shelf === taker ? 0 : shelf.warm.size)) * shelf.memoryMiB;
+  for (const shelf of yard.shelves.values()) sum += (shelf.idle.size + shelf.warm.size) * shelf.memoryMiB;
   for (const member of yard.parked) sum += member.memoryMiB;
   return sum;
 };

@@ -15,7 +15,8 @@ export interface ImageUse {
 }
 
 const DIGITS = 1_000;
-const rounded = (value: number): number => Math.round(value * DIGITS) / DIGITS;
+const rounded = (value: number | null): number | null =>
+  value === null ? null : Math.round(value * DIGITS) / DIGITS;
 
 export const countsOf = (pool: Pool, nowMs: number): PoolCounts[] => {
   const counts: PoolCounts[] = [];
@@ -32,9 +33,9 @@ export const countsOf = (pool: Pool, nowMs: number): PoolCounts[] => {
       stats: {
         claims: { ...shelf.claims },
         misses: { ...shelf.misses },
-        startMsP50: Math.round(shelf.starts.p50Ms),
-        startMsP95: Math.round(shelf.starts.p95Ms),
-        refillPerS: rounded(shelf.refill.perS(nowMs)),
+        startMsP50: shelf.starts.isKnown ? Math.round(shelf.starts.p50Ms) : null,
+        startMsP95: shelf.starts.isKnown ? Math.round(shelf.starts.p95Ms) : null,
+        refillPerS: rounded(pool.refillPerS(shelf)),
         failures: shelf.failures,
         breaker: shelf.breaker.state(nowMs),
       },

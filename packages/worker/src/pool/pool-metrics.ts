@@ -86,7 +86,7 @@ const gauges = (registers: Registry[], counts: () => readonly PoolCounts[], used
   });
   new Gauge({
     name: 'zf_pool_refill_per_second',
-    help: 'Containers of the pool that were started in a second, over the last minute',
+    help: 'Containers that can be started for stock in a second, by what starts took of late',
     labelNames: ['pool'],
     registers,
     collect() {
