@@ -1,6 +1,6 @@
 /** One embedded fleet for the whole suite: real NATS, Redis, coordinator, broker, worker and tool containers. */
 import { join } from 'node:path';
-import { Session, startEmbedded, type EmbeddedFleet, type PartName } from '@zerofleet/launch';
+import { Session, startEmbedded, startJanitor, type EmbeddedFleet, type PartName } from '@zerofleet/launch';
 import type { TestProject } from 'vitest/node';
 import { toolContainers } from './harness/engine.js';
 import { readRows, tableOf } from './harness/report.js';
@@ -53,6 +53,8 @@ export const factsOf = (session: Session, fleet: EmbeddedFleet): AbuseFacts => {
 };
 
 const setup = async (project: TestProject): Promise<() => Promise<void>> => {
+  // What an interrupt leaves no time for is taken away all the same.
+  startJanitor();
   const session = new Session();
   const onSignal = (signal: NodeJS.Signals): void => session.interrupt(signal);
   process.once('SIGINT', onSignal);

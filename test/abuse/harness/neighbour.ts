@@ -22,8 +22,8 @@ export interface NeighbourOrder {
 export type NeighbourMessage =
   { readonly firstAtMs: number } | { readonly dueAtMs: number; readonly ms: number; readonly why: string };
 
-/** 50 jobs a second. */
-const EVERY_MS = 20;
+/** 40 jobs a second. */
+const EVERY_MS = 25;
 const WARM_UP = 100;
 /** Jobs of one quiet: half of what a verdict needs. */
 const QUIET = SAMPLES_MIN / 2;
