@@ -1,7 +1,8 @@
 /** The driver over the life of a worker: waiting, failing engines, sessions, roll-overs, drains, and what it says of itself. */
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { TenantId } from '@zerofleet/model';
-import { DriverBench, SPEC, specOf } from './driver-bench.test.helper.js';
+import { DriverBench, SPEC, specOf, type Claimed } from './driver-bench.test.helper.js';
 import { settled } from './hand-clock.test.helper.js';
 
 const park = (): Promise<undefined> => Promise.resolve(undefined);
@@ -10,6 +11,12 @@ const only = (bench: DriverBench) => {
   if (counts === undefined) throw new Error('no pool');
   return counts;
 };
+
+const STEP = fc.record({
+  what: fc.constantFrom('take', 'take', 'again', 'keep', 'end', 'broken', 'pass', 'die'),
+  tenant: fc.constantFrom('ada', 'bob', 'carol'),
+  session: fc.constantFrom(undefined, undefined, 's'),
+});
 
 describe('waiting', () => {
   it('ends with the job, and what was started for it is stock', async () => {
@@ -224,5 +231,43 @@ describe('what it says of itself', () => {
     expect(Object.values(await bench.metric('zf_pool_misses_total'))).toEqual([1]);
     expect(Object.values(await bench.metric('zf_pool_breaker'))).toEqual([0]);
     expect(Object.values(await bench.metric('zf_pool_memory_mib'))).toEqual([bench.driver.usedMiB]);
+  });
+});
+
+describe('a busy worker', () => {
+  it('gives each container to one tenant, and leaves none behind', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(STEP, { maxLength: 60 }), async (steps) => {
+        const bench = new DriverBench({ park, policy: { budgetMiB: 64 * 6, startsMax: 2, usesMax: 3 } });
+        await bench.start();
+        const servedBy = new Map<string, string>();
+        const held: Claimed[] = [];
+        const take = (tenant: string, session: string | undefined): void => {
+          const claim = bench.claim(tenant, session === undefined ? {} : { session });
+          void claim.then(async (one) => {
+            if (one.kind !== 'claimed') return;
+            expect(servedBy.get(one.slot.id) ?? tenant).toBe(tenant);
+            servedBy.set(one.slot.id, tenant);
+            await bench.run(one);
+            held.push(one);
+          });
+        };
+        for (const { what, tenant, session } of steps) {
+          if (what === 'take') take(tenant, session);
+          else if (what === 'die') bench.runners.at(-1)?.die('killed');
+          else if (what === 'pass') await bench.clock.pass(400);
+          else {
+            const claim = held.shift();
+            if (claim !== undefined) void bench.driver.release(claim.slot, what);
+          }
+          await settled();
+          expect(bench.driver.usedMiB).toBeLessThanOrEqual(64 * 6);
+        }
+        await bench.driver.close();
+        expect(bench.runners.every((runner) => runner.isGone)).toBe(true);
+        expect(bench.driver.usedMiB).toBe(0);
+      }),
+      { numRuns: 100 },
+    );
   });
 });
