@@ -3,6 +3,7 @@ import { EXIT, PROBLEMS, type ProblemCode } from '@zerofleet/model';
 import {
   BadOptionError,
   CreationAmbiguousError,
+  DownloadBrokenError,
   ProblemError,
   StreamBrokenError,
   SubmissionAmbiguousError,
@@ -46,6 +47,8 @@ export const failureOf = (error: unknown): Failure => {
       line: `${error.message}; check --url or ZEROFLEET_URL, and that the fleet runs`,
       exit: EXIT.unavailable,
     };
+  if (error instanceof DownloadBrokenError)
+    return { line: `${error.message}; try it again`, exit: EXIT.unavailable };
   if (error instanceof StreamBrokenError)
     return {
       line: `${error.message}; the job goes on, read it again with 'zerofleet logs'`,

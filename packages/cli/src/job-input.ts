@@ -10,6 +10,7 @@ import { UsageError } from './failure.js';
 
 export interface JobOptions {
   readonly file?: string[];
+  readonly collect?: string[];
   readonly timeout?: string;
   readonly maxAttempts?: string;
   readonly delay?: string;
@@ -45,6 +46,7 @@ export const submissionOf = async (
     tool,
     arguments: args,
     ...(files.length === 0 ? {} : { files }),
+    ...(options.collect === undefined ? {} : { collect: options.collect }),
     ...(options.timeout === undefined ? {} : { timeoutMs: parseDuration('--timeout', options.timeout) }),
     ...(options.maxAttempts === undefined ? {} : { maxAttempts: attemptsOf(options.maxAttempts) }),
     ...(options.class === undefined ? {} : { class: classOf(options.class) }),

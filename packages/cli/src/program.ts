@@ -9,6 +9,7 @@ import { ZerofleetClient } from '@zerofleet/sdk';
 import { Command, CommanderError } from 'commander';
 import { addRun } from './commands/run.js';
 import { addSubmit } from './commands/submit.js';
+import { addFiles } from './commands/files.js';
 import { addGet } from './commands/get.js';
 import { addLogs } from './commands/logs.js';
 import { addCancel } from './commands/cancel.js';
@@ -68,7 +69,7 @@ const programOf = (act: Act, { stdout }: CliEnvironment): Command => {
     .exitOverride()
     .configureOutput({ writeOut: (text) => stdout.write(text), writeErr: () => undefined });
   const commands = [
-    ...[addRun, addSubmit, addGet, addLogs, addWhy, addCancel, addDeadLetters, addTools, addStatus],
+    ...[addRun, addSubmit, addGet, addFiles, addLogs, addWhy, addCancel, addDeadLetters, addTools, addStatus],
     ...[addSecrets, addSchedules, addQuotas, addKeys, addTenants, addPauses],
     ...[addWorkers, addPools],
   ];

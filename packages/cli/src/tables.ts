@@ -1,8 +1,8 @@
 /** Answers as tables for people. */
 import type { JsonObject } from '@zerofleet/model';
-import type { JobView, StatusView, ToolView } from '@zerofleet/protocol';
+import type { FilesView, JobView, StatusView, ToolView } from '@zerofleet/protocol';
 import Table from 'cli-table3';
-import { oneLine } from './terminal.js';
+import { escaped, oneLine } from './terminal.js';
 
 /** No colours: tables go into files and mails too. One line a row. */
 const STYLE = { head: [], border: [], compact: true };
@@ -49,7 +49,27 @@ export const jobTable = (job: JobView): string =>
         ? null
         : `${job.output.bytes} bytes${job.output.truncated ? ' (cut at the limit)' : ''}`,
     ],
+    ['files', job.files === undefined || job.files === null ? null : countOf(job.files)],
   ]);
+
+const countOf = ({ count, bytes, truncated }: NonNullable<JobView['files']>): string =>
+  `${count} of ${bytes} bytes${truncated ? ' (not all: over the limits, or cut off)' : ''}`;
+
+/** The files that a job left, and what was skipped. */
+export const filesText = (view: FilesView): string => {
+  const kept = rows(
+    ['file', 'bytes', 'SHA-256'],
+    view.files.map(({ path, bytes, sha256 }) => [escaped(path), String(bytes), sha256]),
+  );
+  const skipped = view.skipped.map(({ path, why }) => [escaped(path), why]);
+  const more = view.skippedMore > 0 ? [[`and ${view.skippedMore} more`, '']] : [];
+  const left = skipped.length + more.length === 0 ? [] : [rows(['not kept', 'why'], [...skipped, ...more])];
+  return [
+    kept,
+    ...left,
+    ...(view.truncated ? ['Not all is here: it is over the limits, or was cut off.'] : []),
+  ].join('\n');
+};
 
 const usage = ({ wallMs, cpuMs, maxRssKiB }: NonNullable<JobView['usage']>): string =>
   `${Math.round(wallMs)} ms, ${Math.round(cpuMs)} ms of cpu, ${(maxRssKiB / 1024).toFixed(1)} MiB`;

@@ -68,3 +68,9 @@ const LF = 0x0a;
 
 /** `text` with line breaks and control characters as spaces: what a server says cannot draw on the terminal. */
 export const oneLine = (text: string): string => text.replace(/[\p{Cc}\u2028\u2029]+/gu, ' ').trim();
+
+/** A name that somebody else chose, with what cannot be seen or turns text around written out. */
+export const escaped = (name: string): string =>
+  name.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\\]/gu, (c) =>
+    c === '\\' ? '\\\\' : `\\u{${c.codePointAt(0)?.toString(16)}}`,
+  );

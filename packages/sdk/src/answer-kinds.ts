@@ -19,6 +19,7 @@ export const kind = <T>(what: string, fits: Fits): AnswerKind<T> => ({
 
 export const isText: Fits = (value) => typeof value === 'string';
 export const isNumber: Fits = (value) => typeof value === 'number';
+export const isFlag: Fits = (value) => typeof value === 'boolean';
 export const orNull =
   (fits: Fits): Fits =>
   (value) =>

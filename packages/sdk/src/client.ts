@@ -25,6 +25,7 @@ import { systemClock, type SdkClock } from './clock.js';
 import { WHY } from './control-answers.js';
 import { BadOptionError, ProblemError, SubmissionAmbiguousError, wordsOf } from './errors.js';
 import { eventStream } from './event-stream.js';
+import { JobsClient } from './jobs.js';
 import { JsonCaller } from './json-caller.js';
 import { step } from './path.js';
 import { SettingsClient } from './settings.js';
@@ -93,6 +94,8 @@ export class ZerofleetClient {
   private readonly clock: SdkClock;
   private readonly requestMs: number;
   private readonly json: JsonCaller;
+  /** What finished jobs left: the files that they were to collect. */
+  readonly jobs: JobsClient;
   /** The tenant's own quotas, keys, secrets and schedules. */
   readonly settings: SettingsClient;
   /** What operators set: takes a key of an operator. */
@@ -111,6 +114,7 @@ export class ZerofleetClient {
       retryBudgetMs: options.retryBudgetMs ?? RETRY_BUDGET_MS_DEFAULT,
     });
     this.json = new JsonCaller(this.caller, this.requestMs);
+    this.jobs = new JobsClient(this.json, this.caller, this.clock, this.requestMs);
     this.settings = new SettingsClient(this.json);
     this.admin = new AdminClient(this.json);
   }

@@ -4,6 +4,7 @@
  */
 import type {
   DefaultsView,
+  FilesView,
   KeysView,
   NewKeyView,
   PausesView,
@@ -17,7 +18,7 @@ import type {
   TenantView,
   WhyView,
 } from '@zerofleet/protocol';
-import { isNumber, isText, kind, listOf, orNull, withMembers } from './answer-kinds.js';
+import { isFlag, isNumber, isText, kind, listOf, orNull, withMembers } from './answer-kinds.js';
 import { isRecord } from './answers.js';
 
 const key = { id: isText, name: isText, scopes: listOf(isText) };
@@ -58,4 +59,13 @@ export const PAUSE = kind<PauseView>('a pause', pause);
 export const WHY = kind<WhyView>(
   'why a job waits',
   withMembers({ id: isText, stage: isText, waiting: orNull(waiting) }),
+);
+const file = withMembers({ path: isText, bytes: isNumber, sha256: isText });
+const skipped = withMembers({ path: isText, why: isText });
+export const FILES = kind<FilesView>(
+  'a list of files',
+  withMembers({
+    ...{ id: isText, count: isNumber, bytes: isNumber, truncated: isFlag },
+    ...{ files: listOf(file), skipped: listOf(skipped), skippedMore: isNumber },
+  }),
 );

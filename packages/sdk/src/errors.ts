@@ -8,6 +8,7 @@ export type SdkErrorCode =
   | 'creation_ambiguous'
   | 'unexpected_answer'
   | 'stream_broken'
+  | 'download_broken'
   | 'bad_option';
 
 /** Base of everything below. */
@@ -99,6 +100,16 @@ export class StreamBrokenError extends ZerofleetError {
   constructor(detail: string, lastEventId: string | undefined, cause: unknown) {
     super(`the event stream was given up: ${detail}`, { cause });
     this.lastEventId = lastEventId;
+  }
+}
+
+/** A file did not come whole: what was read of it is not to be relied on. Another download may go well. */
+export class DownloadBrokenError extends ZerofleetError {
+  override readonly name = 'DownloadBrokenError';
+  readonly code = 'download_broken' satisfies SdkErrorCode;
+
+  constructor(detail: string, cause: unknown) {
+    super(`the file did not come whole: ${detail}`, { cause });
   }
 }
 

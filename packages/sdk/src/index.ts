@@ -10,11 +10,13 @@ export {
   type WaitOptions,
 } from './client.js';
 export { AdminClient } from './admin.js';
+export { JobsClient, type Download } from './jobs.js';
 export { SettingsClient } from './settings.js';
 export { systemClock, type Cancel, type SdkClock } from './clock.js';
 export {
   BadOptionError,
   CreationAmbiguousError,
+  DownloadBrokenError,
   ProblemError,
   StreamBrokenError,
   SubmissionAmbiguousError,

@@ -21,6 +21,11 @@ export const withToolOptions = (command: Command): Command =>
       'put a file into the work directory first; repeat it for several',
       collect,
     )
+    .option(
+      '--collect <path>',
+      "keep this file or folder of the work directory, '.' for all; repeat it for several",
+      collect,
+    )
     .option('--timeout <duration>', 'execution time at most, such as 60s')
     .option('--max-attempts <n>', 'how often the job may be started; 1 never starts it twice')
     .option(

@@ -67,8 +67,15 @@ const runJob = async (
   else if (options.quiet !== true) {
     if (job.result !== null) await terminal.printJson(job.result);
     await terminal.note(standing(job));
+    await noteFiles(context, job);
   } else if (job.stage !== 'succeeded') await terminal.note(standing(job));
   return exitOf(job);
+};
+
+/** Where its files are, where it left some. */
+const noteFiles = async ({ terminal }: CommandContext, { id, files }: JobView): Promise<void> => {
+  if (files !== undefined && files !== null && files.count > 0)
+    await terminal.note(`${files.count} files are kept; see 'zerofleet files ${id}'`);
 };
 
 const cancelJob = async ({ client, terminal }: CommandContext, id: string): Promise<void> => {
