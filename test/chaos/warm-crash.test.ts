@@ -8,9 +8,9 @@ import type { PartName } from '@zerofleet/launch';
 import { FINAL_STAGES, type JobView } from '@zerofleet/protocol';
 import { ZerofleetClient } from '@zerofleet/sdk';
 import { eventually } from '../fleet/eventually.js';
+import { Rig } from '../fleet/rig.js';
 import { testSession } from '../fleet/session.js';
 import { Marks } from './warm/marks.js';
-import { Rig } from './warm/rig.js';
 
 const JOBS = 60;
 const SUBMITTERS = 6;
@@ -119,7 +119,9 @@ const hasEngine = process.getuid?.() === 0;
 
 describe.runIf(hasEngine)('a crash under load', () => {
   beforeAll(async () => {
-    rig = await Rig.start(session, { ZF_WORKER_CPU_MILLI: `${SLOTS * 1_000}`, ZF_WARM_MAX: '6' });
+    rig = await Rig.start(session, {
+      env: { ZF_WORKER_CPU_MILLI: `${SLOTS * 1_000}`, ZF_WARM_MAX: '6' },
+    });
     client = new ZerofleetClient({ urls: [rig.fleet.apiUrl], apiKey: rig.fleet.apiKey });
     await eventually('the pool full', refilled, REFILLED_WITHIN_MS);
   }, 600_000);

@@ -36,6 +36,6 @@ export {
   tenantsFile,
   type TenantKey,
 } from './keys.js';
-export { ensureFolder, ROOT } from './paths.js';
-export { run } from './exec.js';
+export { DEFINITIONS, ensureFolder, ROOT } from './paths.js';
+export { run, which } from './exec.js';
 export { fixedPort } from './ports.js';

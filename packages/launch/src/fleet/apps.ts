@@ -1,7 +1,7 @@
 /** Coordinator, worker and engine broker as child processes: their environment, nothing else. */
 import type { ExecutionMode } from '@zerofleet/model';
 import { join } from 'node:path';
-import { coordinatorArgs, DEFINITIONS, RUNNER, SECCOMP, ensureFolder, entryOf } from '../paths.js';
+import { coordinatorArgs, RUNNER, SECCOMP, ensureFolder, entryOf } from '../paths.js';
 import type { NatsPlan, RedisPlan } from './brokers.js';
 import type { PartSpec } from './part.js';
 import { answersOk } from './status.js';
@@ -16,6 +16,7 @@ export interface AppsPlan {
   readonly python: string | undefined;
   /** The tool image's reference. */
   readonly image: string;
+  readonly toolsDir: string;
   readonly folder: string;
   readonly logs: string;
   readonly env: NodeJS.ProcessEnv;
@@ -67,7 +68,7 @@ export const planApps = (plan: AppsPlan): readonly PartSpec[] => {
       ZF_TENANTS_FILE: plan.tenantsFile,
       ZF_OPERATORS_FILE: plan.operatorsFile,
       ZF_SECRETS_KEY_FILE: plan.secretsKeyFile,
-      ZF_TOOLS_DIR: DEFINITIONS,
+      ZF_TOOLS_DIR: plan.toolsDir,
       ZF_IMAGE_TOOLS: plan.image,
       ZF_EXECUTION_MODE: plan.mode,
     },
@@ -78,7 +79,7 @@ export const planApps = (plan: AppsPlan): readonly PartSpec[] => {
     ZF_WORKER_ID: WORKER,
     ZF_SECRETS_KEY_FILE: plan.secretsKeyFile,
     ZF_EXECUTION_MODE: plan.mode,
-    ZF_TOOLS_DIR: DEFINITIONS,
+    ZF_TOOLS_DIR: plan.toolsDir,
     ZF_IMAGE_TOOLS: plan.image,
     // The launcher's images, and those of other clones of this repository, are not the fleet's to remove.
     ZF_IMAGE_KEEPING: plan.env['ZF_IMAGE_KEEPING'] ?? 'off',

@@ -20,7 +20,7 @@ import {
   type TenantKey,
 } from '../keys.js';
 import { say, step, warn } from '../output.js';
-import { ensureFolder } from '../paths.js';
+import { DEFINITIONS, ensureFolder } from '../paths.js';
 import { freePort, portFrom } from '../ports.js';
 import type { Session } from '../session.js';
 import { planApps } from './apps.js';
@@ -45,6 +45,8 @@ export interface EmbeddedOptions {
   readonly keys?: readonly TenantKey[];
   /** Default `warm` when a Docker engine answers, else `process`. */
   readonly mode?: 'warm' | 'oneshot' | 'process';
+  /** Folder of tool definitions; default those of the native tools. */
+  readonly toolsDir?: string;
   /** Further environment of coordinator and worker, such as ZF_LOG_LEVEL. */
   readonly env?: Readonly<Record<string, string>>;
   /** Takes lines about parts that end and start again; default the terminal. */
@@ -109,6 +111,7 @@ export const startEmbedded = async (
     mode,
     python,
     image,
+    toolsDir: options.toolsDir ?? DEFINITIONS,
     folder,
     logs,
     ports,

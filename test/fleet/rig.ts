@@ -2,6 +2,7 @@
  * A fleet of child processes on a Docker engine of its own, whose parts and whose engine can be killed: nothing that other
  * fleets of this machine run on is touched.
  */
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   docker,
@@ -27,6 +28,17 @@ export interface Pools {
   readonly starting: number;
 }
 
+export interface RigOptions {
+  /** Further environment of coordinator and worker. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Tool definitions; default the repository's. */
+  readonly toolsDir?: string;
+  /** Runtimes beside runc, as dockerd's config names them. */
+  readonly runtimes?: Readonly<
+    Record<string, { readonly path: string; readonly runtimeArgs?: readonly string[] }>
+  >;
+}
+
 export class Rig {
   readonly fleet: EmbeddedFleet;
   /** Its dockerd, which is started again whenever it ends, as a service manager would. */
@@ -38,12 +50,12 @@ export class Rig {
   }
 
   /** Starts an engine, gives it the images of the usual one where there is one, and a fleet on it. */
-  static async start(session: Session, env: Readonly<Record<string, string>>): Promise<Rig> {
+  static async start(session: Session, options: RigOptions = {}): Promise<Rig> {
     const root = ensureFolder(join(temporaryFolder(session), 'engine'));
     const images = (await engineAnswers()) ? await ensureImages(session, ['base-node', 'tools']) : undefined;
     const usual = process.env['DOCKER_HOST'];
     process.env['DOCKER_HOST'] = `unix://${root}/docker.sock`;
-    const engine = engineIn(root);
+    const engine = engineIn(root, options.runtimes ?? {});
     session.make({ kind: 'engine', systemd: false, root });
     session.atEnd('dockerd', () => engine.stop());
     await engine.start(session.signal);
@@ -54,7 +66,9 @@ export class Rig {
       await run('bash', ['-o', 'pipefail', '-c', copy, 'bash', ...names], { timeoutMs: COPY_MS });
     }
     const report = (): void => undefined;
-    return new Rig(engine, await startEmbedded(session, { mode: 'warm', env, report }));
+    const { env = {}, toolsDir } = options;
+    const more = toolsDir === undefined ? { env } : { env, toolsDir };
+    return new Rig(engine, await startEmbedded(session, { mode: 'warm', report, ...more }));
   }
 
   /** Ids of all containers of the engine: nobody else uses it. */
@@ -77,8 +91,10 @@ export class Rig {
 }
 
 /** A dockerd with all that it keeps in `root`, without networks: containers there have none. */
-const engineIn = (root: string): Part => {
-  const args = ['-p', join(root, 'dockerd.pid'), '-H', `unix://${root}/docker.sock`];
+const engineIn = (root: string, runtimes: NonNullable<RigOptions['runtimes']>): Part => {
+  const config = join(root, 'daemon.json');
+  writeFileSync(config, JSON.stringify({ runtimes }));
+  const args = ['--config-file', config, '-p', join(root, 'dockerd.pid'), '-H', `unix://${root}/docker.sock`];
   args.push('--data-root', join(root, 'data'), '--exec-root', join(root, 'exec'));
   args.push('--bridge', 'none', '--iptables=false');
   const env = { ...process.env, PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin` };
