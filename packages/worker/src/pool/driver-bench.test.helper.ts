@@ -55,7 +55,7 @@ export class WillingRunner implements RunnerPipe {
       const { job, attempt } = JSON.parse(payload.toString()) as { job: string; attempt: number };
       this.say(encodeJsonFrame(FRAME.ACK, { nonce: NONCE, job, attempt }));
     } else if (type === FRAME.GO) this.say(STARTED, resultWith({}));
-    else if (type === FRAME.RESET && !this.isStuck) this.say(READY);
+    else if ((type === FRAME.RESET && !this.isStuck) || type === FRAME.KEEP) this.say(READY);
   }
 
   private say(...frames: Buffer[]): void {

@@ -238,7 +238,10 @@ describe('a busy worker', () => {
   it('gives each container to one tenant, and leaves none behind', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(STEP, { maxLength: 60 }), async (steps) => {
-        const bench = new DriverBench({ park, policy: { budgetMiB: 64 * 6, startsMax: 2, usesMax: 3 } });
+        const bench = new DriverBench({
+          park: ({ link }) => link.keep(),
+          policy: { budgetMiB: 64 * 6, startsMax: 2, usesMax: 3 },
+        });
         await bench.start();
         const servedBy = new Map<string, string>();
         const held: Claimed[] = [];
