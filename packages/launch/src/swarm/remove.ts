@@ -6,8 +6,12 @@ import { docker, dockerLines, dockerQuiet, engineAnswers } from '../host/docker.
 const GONE_MS = 120_000;
 /** How long broker and worker get to remove their own tool containers before we do it. */
 const TOOLS_GONE_MS = 5_000;
-/** How long the Swarm's gateway network may stay in use after the node has left. */
-const GATEWAY_GONE_MS = 30_000;
+/** The network by which a Swarm's containers reach the outside. */
+const GATEWAY = 'docker_gwbridge';
+/** How long after the node has left the engine may take to let go of its gateway network: Docker 20.10 gives up after 5 s. */
+const GATEWAY_LETS_GO_MS = 8_000;
+/** How long the gateway network may stay after that. */
+const GATEWAY_GONE_MS = 20_000;
 
 const isEmpty = async (args: readonly string[]): Promise<boolean> => {
   const result = await dockerQuiet(args);
@@ -53,16 +57,33 @@ export const removeVolume = async (name: string): Promise<void> => {
     throw new LaunchError(`volume ${name} is still in use`);
 };
 
-/** Ends the Swarm of this node, and removes the networks that it made. */
+/** Ends the Swarm of this node, and removes the networks that it made. Throws LaunchError when they stay. */
 export const removeSwarm = async (): Promise<void> => {
   if (!(await engineAnswers())) return;
   await dockerQuiet(['swarm', 'leave', '--force']);
-  // The engine lets go of what is attached to it a while after it has left.
+  const tries = { everyMs: 500 };
+  if (await until(gatewayGone, { ...tries, timeoutMs: GATEWAY_LETS_GO_MS })) return;
   const isGone = async (): Promise<boolean> => {
-    await dockerQuiet(['network', 'rm', 'docker_gwbridge']);
-    return (await dockerQuiet(['network', 'inspect', 'docker_gwbridge'])).code !== 0;
+    await freeGateway();
+    return gatewayGone();
   };
-  await until(isGone, { timeoutMs: GATEWAY_GONE_MS, everyMs: 500 });
+  if (!(await until(isGone, { ...tries, timeoutMs: GATEWAY_GONE_MS })))
+    throw new LaunchError(`network ${GATEWAY} is still in use; see docker network inspect ${GATEWAY}`);
+};
+
+/** Removes the Swarm's gateway network; says whether it is gone. */
+const gatewayGone = async (): Promise<boolean> => {
+  await dockerQuiet(['network', 'rm', GATEWAY]);
+  const named = await dockerQuiet(['network', 'ls', '-q', '--filter', `name=^${GATEWAY}$`]);
+  return named.code === 0 && named.stdout.trim() === '';
+};
+
+/** Takes off the gateway network what an engine that gave up waiting for it has left attached: nobody else ever would. */
+const freeGateway = async (): Promise<void> => {
+  const names = '{{range .Containers}}{{println .Name}}{{end}}';
+  const { stdout } = await dockerQuiet(['network', 'inspect', '--format', names, GATEWAY]);
+  for (const name of stdout.split('\n').filter((line) => line !== ''))
+    await dockerQuiet(['network', 'disconnect', '--force', GATEWAY, name]);
 };
 
 /** Takes a label off this node. */
