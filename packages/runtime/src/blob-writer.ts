@@ -5,24 +5,20 @@
  *     id, which the stream knows.
  */
 import { createHash, randomUUID, type Hash } from 'node:crypto';
-import { JetStreamApiError, type JetStreamClient, type JetStreamManager } from '@nats-io/jetstream';
+import type { JetStreamClient, JetStreamManager } from '@nats-io/jetstream';
 import { Base64UrlPaddedCodec, type ObjectInfo, type ObjectStore } from '@nats-io/obj';
 import { headers } from 'nats';
 import type { BlobRef } from '@zerofleet/model';
 import { BlobError, BLOB_PIECE_BYTES_MAX, type BlobWriter } from './blob-ports.js';
 import { pause, systemClock } from './clock.js';
+import { isCode, isConflict } from './jetstream-errors.js';
 
 /** Tries of a put that meets the removal of the same blob, at most. */
 export const PUT_TRIES = 3;
 /** Pause between two tries to store a chunk, in ms. */
 const TRY_PAUSE_MS = 500;
-/** JetStream's error codes: the stream is full, the fence holds. */
+/** JetStream's error code: the stream is full. */
 const STREAM_FULL = 10_077;
-const WRONG_TAIL = 10_071;
-
-/** Whether an error is one of JetStream's with one of these codes. */
-export const isCode = (error: unknown, ...codes: readonly number[]): boolean =>
-  error instanceof JetStreamApiError && codes.includes(error.code);
 
 /** A bucket, as it is reached. */
 export interface Opened {
@@ -176,7 +172,7 @@ export const publishFenced = async (
     await orFull(bucket, client.publish(subject, JSON.stringify(meta), { headers: rollup, expect }));
     return true;
   } catch (error) {
-    if (isCode(error, WRONG_TAIL)) return false;
+    if (isConflict(error)) return false;
     throw error;
   }
 };

@@ -25,7 +25,8 @@ import {
   type OwnedBlobs,
   type StoredBlob,
 } from './blob-ports.js';
-import { isCode, orFull, PieceWriter, publishFenced, PUT_TRIES, type Opened } from './blob-writer.js';
+import { orFull, PieceWriter, publishFenced, PUT_TRIES, type Opened } from './blob-writer.js';
+import { isCode } from './jetstream-errors.js';
 import type { NatsConnection } from './nats.js';
 
 /** A blob that is put again after so long gets a new time, in ms. */

@@ -2,6 +2,7 @@
 export * from './admin.js';
 export * from './blob-ports.js';
 export * from './blobs.js';
+export * from './jetstream-errors.js';
 export * from './clock.js';
 export * from './config.js';
 export * from './ids.js';

@@ -5,22 +5,16 @@
  *     writes and then reads at the same coordinator sees what was written.
  * S2  A change of a record that somebody else changed meanwhile is refused (`conflict`), never merged.
  */
-import { jetstream, JetStreamApiError, type JetStreamManager } from '@nats-io/jetstream';
-import { Kvm, type KV } from '@nats-io/kv';
+import type { JetStreamManager } from '@nats-io/jetstream';
+import type { KV } from '@nats-io/kv';
 import { encodeJson, type ShardNames } from '@zerofleet/protocol';
-import { pause, type Clock, type Logger, type NatsConnection } from '@zerofleet/runtime';
+import { isConflict, type Clock, type Logger, type NatsConnection } from '@zerofleet/runtime';
 import type { Controls } from '../controls/controls.js';
 import type { ControlWriter, Written } from '../controls/writer.js';
-import { followStream, readStream, type Take } from './streams.js';
+import { FollowedBucket } from './followed-bucket.js';
 
-/** JetStream's error code for an expected revision that is not the last one. */
-const WRONG_LAST = 10_071;
-/** Pause before a follow that broke is taken up again, in ms. */
-const FOLLOW_RETRY_MS = 250;
 /** A writer waits so long for its own write to come back, in ms. */
 const OWN_WRITE_MS = 1_000;
-/** Operations that end a record, as NATS marks them. */
-const ENDS: ReadonlySet<string> = new Set(['DEL', 'PURGE']);
 
 export interface ControlStoreOptions {
   readonly connection: NatsConnection;
@@ -34,37 +28,35 @@ export interface ControlStoreOptions {
 
 export class ControlStore implements ControlWriter {
   private readonly options: ControlStoreOptions;
-  private readonly kv: KV;
-  private readonly stream: string;
-  private readonly prefix: string;
-  private stopFollowing: () => void = () => undefined;
-  private closed = false;
-  private readonly arrivals = new Set<() => void>();
+  private readonly bucket: FollowedBucket;
+  /** Those that wait for a write of their own to come back. */
+  private readonly arrivals: Set<() => void>;
 
-  private constructor(options: ControlStoreOptions, kv: KV) {
+  private constructor(options: ControlStoreOptions, bucket: FollowedBucket, arrivals: Set<() => void>) {
     this.options = options;
-    this.kv = kv;
-    this.stream = `KV_${options.names.controls}`;
-    this.prefix = `$KV.${options.names.controls}.`;
+    this.bucket = bucket;
+    this.arrivals = arrivals;
   }
 
   /** Makes the bucket, reads it whole and follows it. Throws on broken IO. */
   static async open(options: ControlStoreOptions): Promise<ControlStore> {
-    const { connection, names, settings } = options;
-    const kv = await new Kvm(connection).create(names.controls, {
-      history: 1,
-      replicas: settings.replicas,
-      max_bytes: settings.controlsMaxBytes,
+    const { connection, manager, names, settings, controls, clock, log } = options;
+    const arrivals = new Set<() => void>();
+    const bucket = await FollowedBucket.open({
+      ...{ connection, manager, clock, log },
+      bucket: names.controls,
+      settings: { history: 1, replicas: settings.replicas, max_bytes: settings.controlsMaxBytes },
+      onRecord: (key, bytes, revision) => {
+        controls.apply(key, bytes, revision);
+        for (const arrived of arrivals) arrived();
+      },
+      revision: () => controls.revision,
     });
-    const store = new ControlStore(options, kv);
-    await readStream(jetstream(connection), options.manager, store.stream, 1, store.take);
-    await store.follow();
-    return store;
+    return new ControlStore(options, bucket, arrivals);
   }
 
   close(): void {
-    this.closed = true;
-    this.stopFollowing();
+    this.bucket.close();
   }
 
   async put(key: string, record: object): Promise<Written> {
@@ -91,12 +83,16 @@ export class ControlStore implements ControlWriter {
     return { revision: entry.revision, bytes: entry.value };
   }
 
+  private get kv(): KV {
+    return this.bucket.kv;
+  }
+
   private async write(store: () => Promise<number>): Promise<Written> {
     try {
       await this.arrival(await store());
       return 'written';
     } catch (error) {
-      if (error instanceof JetStreamApiError && error.code === WRONG_LAST) return 'conflict';
+      if (isConflict(error)) return 'conflict';
       this.options.log.warn({ error: String(error) }, 'control_write_failed');
       return 'unavailable';
     }
@@ -119,35 +115,5 @@ export class ControlStore implements ControlWriter {
       this.arrivals.add(look);
       look();
     });
-  }
-
-  private readonly take: Take = (message) => {
-    const operation = message.headers?.get('KV-Operation') ?? '';
-    const key = message.subject.slice(this.prefix.length);
-    this.options.controls.apply(key, ENDS.has(operation) ? null : message.data, message.seq);
-    for (const arrived of this.arrivals) arrived();
-  };
-
-  private async follow(): Promise<void> {
-    const { connection, controls, clock, log } = this.options;
-    while (!this.closed) {
-      try {
-        this.stopFollowing = await followStream(
-          jetstream(connection),
-          this.stream,
-          controls.revision + 1,
-          this.take,
-          (reason) => {
-            log.warn({ reason }, 'control_follow_broken');
-            clock.after(FOLLOW_RETRY_MS, () => void this.follow());
-          },
-        );
-        if (this.closed) this.stopFollowing();
-        return;
-      } catch (error) {
-        log.warn({ reason: String(error) }, 'control_follow_broken');
-        await pause(clock, FOLLOW_RETRY_MS, new AbortController().signal);
-      }
-    }
   }
 }

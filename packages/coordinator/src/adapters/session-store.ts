@@ -4,8 +4,8 @@
  * S1  A session is closed by taking its record away at the revision that was read: a call that took it meanwhile is seen, and
  *     what a worker has of it is not used again, whether or not the worker hears of it.
  */
-import { jetstream, JetStreamApiError, type JetStreamManager } from '@nats-io/jetstream';
-import { Kvm, type KV } from '@nats-io/kv';
+import type { JetStreamManager } from '@nats-io/jetstream';
+import type { KV } from '@nats-io/kv';
 import type { TenantId } from '@zerofleet/model';
 import {
   encodeJson,
@@ -15,19 +15,19 @@ import {
   type SessionRecord,
   type ShardNames,
 } from '@zerofleet/protocol';
-import { pause, type Clock, type Logger, type NatsConnection, type OwnedBlobs } from '@zerofleet/runtime';
+import {
+  isConflict,
+  type Clock,
+  type Logger,
+  type NatsConnection,
+  type OwnedBlobs,
+} from '@zerofleet/runtime';
 import type { SessionBook } from '../controls/session-book.js';
-import { followStream, readStream, type Take } from './streams.js';
+import { FollowedBucket } from './followed-bucket.js';
 
-/** JetStream's error code for an expected revision that is not the last one. */
-const WRONG_LAST = 10_071;
-/** Pause before a follow that broke is taken up again, in ms. */
-const FOLLOW_RETRY_MS = 250;
 /** How long the worker that has the session's container is asked to end it, in ms: it ends by itself too, later. */
 const CLOSE_ASK_MS = 2_000;
 const CLOSE_TRIES = 5;
-/** Operations that end a record, as NATS marks them. */
-const ENDS: ReadonlySet<string> = new Set(['DEL', 'PURGE']);
 
 export interface SessionStoreOptions {
   readonly connection: NatsConnection;
@@ -42,36 +42,31 @@ export interface SessionStoreOptions {
 
 export class SessionStore {
   private readonly options: SessionStoreOptions;
-  private readonly kv: KV;
-  private readonly stream: string;
-  private readonly prefix: string;
-  private stopFollowing: () => void = () => undefined;
-  private closed = false;
+  private readonly bucket: FollowedBucket;
 
-  private constructor(options: SessionStoreOptions, kv: KV) {
+  private constructor(options: SessionStoreOptions, bucket: FollowedBucket) {
     this.options = options;
-    this.kv = kv;
-    this.stream = `KV_${options.names.sessions}`;
-    this.prefix = `$KV.${options.names.sessions}.`;
+    this.bucket = bucket;
   }
 
   /** Makes the bucket, reads it whole and follows it. Throws on broken IO. */
   static async open(options: SessionStoreOptions): Promise<SessionStore> {
-    const { connection, names, settings } = options;
-    const kv = await new Kvm(connection).create(names.sessions, {
-      history: 1,
-      replicas: settings.replicas,
-      ttl: settings.sessionKeepMs,
+    const { connection, manager, names, settings, book, clock, log } = options;
+    const bucket = await FollowedBucket.open({
+      ...{ connection, manager, clock, log },
+      bucket: names.sessions,
+      settings: { history: 1, replicas: settings.replicas, ttl: settings.sessionKeepMs },
+      onRecord: (key, bytes, revision) => {
+        const record = bytes === null ? undefined : parseSessionRecord(bytes);
+        book.apply(key, record?.ok === true ? record.value : null, revision);
+      },
+      revision: () => book.revision,
     });
-    const store = new SessionStore(options, kv);
-    await readStream(jetstream(connection), options.manager, store.stream, 1, store.take);
-    await store.follow();
-    return store;
+    return new SessionStore(options, bucket);
   }
 
   close(): void {
-    this.closed = true;
-    this.stopFollowing();
+    this.bucket.close();
   }
 
   /** Ends a session: its record, its files, its container. `unknown`: there is none. Throws on broken IO. */
@@ -87,13 +82,17 @@ export class SessionStore {
     throw new Error(`session ${session} changes on and on`);
   }
 
+  private get kv(): KV {
+    return this.bucket.kv;
+  }
+
   /** False when somebody else changed the record meanwhile. */
   private async takeAway(key: string, revision: number): Promise<boolean> {
     try {
       await this.kv.delete(key, { previousSeq: revision });
       return true;
     } catch (error) {
-      if (error instanceof JetStreamApiError && error.code === WRONG_LAST) return false;
+      if (isConflict(error)) return false;
       throw error;
     }
   }
@@ -113,35 +112,5 @@ export class SessionStore {
             .drop(saved.blob)
             .catch((error: unknown) => log.debug({ error: String(error) }, 'session_files_left')),
     ]);
-  }
-
-  private readonly take: Take = (message) => {
-    const operation = message.headers?.get('KV-Operation') ?? '';
-    const key = message.subject.slice(this.prefix.length);
-    const record = ENDS.has(operation) ? undefined : parseSessionRecord(message.data);
-    this.options.book.apply(key, record?.ok === true ? record.value : null, message.seq);
-  };
-
-  private async follow(): Promise<void> {
-    const { connection, book, clock, log } = this.options;
-    while (!this.closed) {
-      try {
-        this.stopFollowing = await followStream(
-          jetstream(connection),
-          this.stream,
-          book.revision + 1,
-          this.take,
-          (reason) => {
-            log.warn({ reason }, 'session_follow_broken');
-            clock.after(FOLLOW_RETRY_MS, () => void this.follow());
-          },
-        );
-        if (this.closed) this.stopFollowing();
-        return;
-      } catch (error) {
-        log.warn({ reason: String(error) }, 'session_follow_broken');
-        await pause(clock, FOLLOW_RETRY_MS, new AbortController().signal);
-      }
-    }
   }
 }

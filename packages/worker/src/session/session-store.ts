@@ -2,7 +2,7 @@
  * Sessions' records and saved files over NATS, as a worker reaches them. The buckets are the coordinator's to make: opened at
  * first use, since it may come later.
  */
-import { jetstream, JetStreamApiError } from '@nats-io/jetstream';
+import { jetstream } from '@nats-io/jetstream';
 import { Kvm, type KV } from '@nats-io/kv';
 import type { TenantId, WorkerId } from '@zerofleet/model';
 import {
@@ -15,7 +15,7 @@ import {
   type SessionRecord,
   type ShardNames,
 } from '@zerofleet/protocol';
-import type { NatsConnection } from '@zerofleet/runtime';
+import { isConflict, type NatsConnection } from '@zerofleet/runtime';
 
 /** A record as it was read; who changes it names the revision. */
 export interface HeldRecord {
@@ -31,9 +31,6 @@ export interface SessionStore {
   /** Asks the worker that has the session's container. `silent`: it does not answer. Never throws. */
   ask(worker: WorkerId, call: Omit<SessionCall, 'v'>, withinMs: number): Promise<'done' | 'busy' | 'silent'>;
 }
-
-/** JetStream's error code for an expected revision that is not the last one. */
-const WRONG_LAST = 10_071;
 
 export class NatsSessionStore implements SessionStore {
   private readonly connection: NatsConnection;
@@ -62,7 +59,7 @@ export class NatsSessionStore implements SessionStore {
         : kv.update(key, bytes, before.revision));
       return { record, revision };
     } catch (error) {
-      if (error instanceof JetStreamApiError && error.code === WRONG_LAST) return undefined;
+      if (isConflict(error)) return undefined;
       throw error;
     }
   }
