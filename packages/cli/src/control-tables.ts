@@ -7,6 +7,7 @@ import type {
   QuotasView,
   ScheduleView,
   SecretView,
+  SessionView,
   TenantView,
   WhyView,
 } from '@zerofleet/protocol';
@@ -102,3 +103,24 @@ export const schedulesTable = (schedules: readonly ScheduleView[]): string =>
       enabled ? (next[0] ?? 'never') : 'disabled',
     ]),
   );
+
+/** Open sessions, one a row. */
+export const sessionsTable = (sessions: readonly SessionView[]): string =>
+  rows(
+    ['session', 'state', 'used', 'opened', 'saved bytes'],
+    sessions.map(({ session, state, usedAt, openedAt, saved }) => [
+      ...[session, state, usedAt, openedAt],
+      saved === null ? '' : String(saved.bytes),
+    ]),
+  );
+
+/** One session. */
+export const sessionTable = ({ session, state, usedAt, openedAt, saved }: SessionView): string =>
+  facts([
+    ['session', session],
+    ['state', state],
+    ['used', usedAt],
+    ['opened', openedAt],
+    ['files saved', saved?.at ?? null],
+    ['saved bytes', saved?.bytes ?? null],
+  ]);

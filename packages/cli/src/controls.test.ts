@@ -51,6 +51,13 @@ const SCHEDULE = {
 const PAUSE = { target: 'class.batch', reason: 'why', since: AT, by: 'root' };
 const none: Parameters<typeof fakeApi>[0][string] = (reply) => void reply.writeHead(204).end();
 const DEFAULTS = { quotas: QUOTAS_BUILT_IN, own: {} };
+const SESSION = {
+  session: 'notebook',
+  state: 'saved',
+  openedAt: AT,
+  usedAt: AT,
+  saved: { at: AT, bytes: 7 },
+};
 const SECRET = { name: 'TOKEN', createdAt: AT, updatedAt: AT };
 const WHY = {
   id: JOB_ID,
@@ -107,6 +114,9 @@ const ROUTES = {
   'GET /v1/schedules/nightly': answer(200, SCHEDULE),
   'PUT /v1/schedules/nightly': answer(200, SCHEDULE),
   'DELETE /v1/schedules/nightly': none,
+  'GET /v1/sessions': answer(200, { sessions: [SESSION] }),
+  'GET /v1/sessions/notebook': answer(200, SESSION),
+  'DELETE /v1/sessions/notebook': none,
   [`GET /v1/jobs/${JOB_ID}/why`]: answer(200, WHY),
 };
 
@@ -132,6 +142,9 @@ describe('settings', () => {
     ['quotas defaults', 'GET /v1/admin/defaults', /weight/],
     ['quotas defaults set ceiling=high', 'PATCH /v1/admin/defaults {"set":{"ceiling":"high"}}', /weight/],
     ['quotas defaults unset ceiling', 'PATCH /v1/admin/defaults {"unset":["ceiling"]}', /weight/],
+    ['sessions list', 'GET /v1/sessions', /notebook .*saved .* 7 /],
+    ['sessions show notebook', 'GET /v1/sessions/notebook', /saved bytes . 7 /],
+    ['sessions end notebook', 'DELETE /v1/sessions/notebook', /^$/],
     ['keys list', 'GET /v1/keys', /abcdefghijkl.*ci.*read.*never/],
     ['keys create ci --scope read', 'POST /v1/keys {"name":"ci","scopes":["read"]}', /^zf_new\n$/],
     ['keys create ci --tenant acme', 'POST /v1/admin/tenants/acme/keys {"name":"ci"}', /^zf_new\n$/],

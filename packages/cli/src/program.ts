@@ -19,6 +19,7 @@ import { addPauses } from './commands/pauses.js';
 import { addQuotas } from './commands/quotas.js';
 import { addSchedules } from './commands/schedules.js';
 import { addSecrets } from './commands/secrets.js';
+import { addSessions } from './commands/sessions.js';
 import { addTenants } from './commands/tenants.js';
 import { addWhy } from './commands/why.js';
 import { addTools } from './commands/tools.js';
@@ -70,7 +71,7 @@ const programOf = (act: Act, { stdout }: CliEnvironment): Command => {
     .configureOutput({ writeOut: (text) => stdout.write(text), writeErr: () => undefined });
   const commands = [
     ...[addRun, addSubmit, addGet, addFiles, addLogs, addWhy, addCancel, addDeadLetters, addTools, addStatus],
-    ...[addSecrets, addSchedules, addQuotas, addKeys, addTenants, addPauses],
+    ...[addSessions, addSecrets, addSchedules, addQuotas, addKeys, addTenants, addPauses],
     ...[addWorkers, addPools],
   ];
   for (const add of commands) add(program, act);

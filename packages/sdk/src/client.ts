@@ -96,7 +96,7 @@ export class ZerofleetClient {
   private readonly json: JsonCaller;
   /** What finished jobs left: the files that they were to collect. */
   readonly jobs: JobsClient;
-  /** The tenant's own quotas, keys, secrets and schedules. */
+  /** The tenant's own quotas, keys, secrets, schedules and sessions. */
   readonly settings: SettingsClient;
   /** What operators set: takes a key of an operator. */
   readonly admin: AdminClient;

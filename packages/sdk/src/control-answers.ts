@@ -14,6 +14,8 @@ import type {
   ScheduleView,
   SecretsView,
   SecretView,
+  SessionsView,
+  SessionView,
   TenantsView,
   TenantView,
   WhyView,
@@ -26,6 +28,10 @@ const secret = withMembers({ name: isText, createdAt: isText, updatedAt: isText 
 const schedule = withMembers({
   ...{ name: isText, cron: isText, zone: isText, missed: isText },
   ...{ job: withMembers({ tool: isText }), next: listOf(isText) },
+});
+const session = withMembers({
+  ...{ session: isText, state: isText, openedAt: isText, usedAt: isText },
+  saved: orNull(withMembers({ at: isText, bytes: isNumber })),
 });
 const tenant = withMembers({ tenant: isText, own: isRecord, keys: isNumber });
 const pause = withMembers({ target: isText, reason: isText, since: isText, by: isText });
@@ -44,6 +50,8 @@ export const SECRETS = kind<SecretsView>('secrets', withMembers({ secrets: listO
 export const SECRET = kind<SecretView>('a secret', secret);
 export const SCHEDULES = kind<SchedulesView>('schedules', withMembers({ schedules: listOf(schedule) }));
 export const SCHEDULE = kind<ScheduleView>('a schedule', schedule);
+export const SESSIONS = kind<SessionsView>('sessions', withMembers({ sessions: listOf(session) }));
+export const SESSION = kind<SessionView>('a session', session);
 export const TENANTS = kind<TenantsView>('tenants', withMembers({ tenants: listOf(tenant) }));
 export const TENANT = kind<TenantView>('a tenant', tenant);
 export const QUOTAS = kind<QuotasView>(

@@ -52,6 +52,8 @@ const DETAIL = { ...WORKER, held: [{ id: 'x', attempt: 1 }], pools: [{ ...POOL, 
 const WHY = { id: 'x', stage: 'running', waiting: null };
 const gone: Handler = (_, reply) => void reply.writeHead(204).end();
 
+const SESSION = { session: 's 1', state: 'saved', openedAt: AT, usedAt: AT, saved: { at: AT, bytes: 1 } };
+
 type Ask = (client: ZerofleetClient) => Promise<unknown>;
 
 describe('each call', () => {
@@ -67,6 +69,8 @@ describe('each call', () => {
       ({ settings }) => settings.setSchedule('nightly', { cron: '0 3 * * *', job: { tool: 'echo' } }),
       SCHEDULE,
     ],
+    ['GET /v1/sessions', ({ settings }) => settings.sessions(), { sessions: [SESSION] }],
+    ['GET /v1/sessions/s%201', ({ settings }) => settings.session('s 1'), SESSION],
     ['GET /v1/jobs/x/why', (client) => client.why('x'), WHY],
     ['GET /v1/admin/tenants', ({ admin }) => admin.tenants(), { tenants: [TENANT] }],
     ['GET /v1/admin/tenants/acme', ({ admin }) => admin.tenant('acme'), TENANT],
@@ -105,6 +109,7 @@ describe('a deletion', () => {
     ['/v1/keys/abc', ({ settings }) => settings.revokeKey('abc')],
     ['/v1/secrets/TOKEN', ({ settings }) => settings.deleteSecret('TOKEN')],
     ['/v1/schedules/nightly', ({ settings }) => settings.deleteSchedule('nightly')],
+    ['/v1/sessions/a%2Fb', ({ settings }) => settings.endSession('a/b')],
     ['/v1/admin/tenants/acme', ({ admin }) => admin.deleteTenant('acme')],
     ['/v1/admin/tenants/acme/keys/abc', ({ admin }) => admin.revokeKey('acme', 'abc')],
     ['/v1/admin/keys/abc', ({ admin }) => admin.revokeKey(null, 'abc')],

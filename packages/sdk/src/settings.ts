@@ -1,4 +1,4 @@
-/** What a tenant sets for itself: keys, secrets, schedules; and what it may use. */
+/** What a tenant sets for itself: keys, secrets, schedules; what it may use; and its open sessions. */
 import type {
   KeysView,
   NewKey,
@@ -9,9 +9,21 @@ import type {
   ScheduleView,
   SecretsView,
   SecretView,
+  SessionsView,
+  SessionView,
 } from '@zerofleet/protocol';
 import type { CallOptions } from './client.js';
-import { KEYS, NEW_KEY, QUOTAS, SCHEDULE, SCHEDULES, SECRET, SECRETS } from './control-answers.js';
+import {
+  KEYS,
+  NEW_KEY,
+  QUOTAS,
+  SCHEDULE,
+  SCHEDULES,
+  SECRET,
+  SECRETS,
+  SESSION,
+  SESSIONS,
+} from './control-answers.js';
 import type { JsonCaller } from './json-caller.js';
 import { step } from './path.js';
 
@@ -72,5 +84,19 @@ export class SettingsClient {
 
   async deleteSchedule(name: string, options: CallOptions = {}): Promise<void> {
     return this.json.delete(named('schedules', name), options);
+  }
+
+  /** The open sessions. One opens with its first job. */
+  async sessions(options: CallOptions = {}): Promise<SessionsView> {
+    return this.json.get('/v1/sessions', SESSIONS, options);
+  }
+
+  async session(name: string, options: CallOptions = {}): Promise<SessionView> {
+    return this.json.get(named('sessions', name), SESSION, options);
+  }
+
+  /** Ends a session: its container, and the files that were saved of it. A job that runs in it goes on to its end. */
+  async endSession(name: string, options: CallOptions = {}): Promise<void> {
+    return this.json.delete(named('sessions', name), options);
   }
 }
