@@ -1,10 +1,11 @@
-/** Group 15: input files with names and contents that want to be somewhere or something else. */
+/** Groups 14 and 15: files that come out of a job and go into one, and want to be somewhere or something else. */
 import { gzipSync } from 'node:zlib';
+import { COLLECT_BYTES_MAX, COLLECT_FILES_MAX } from '@zerofleet/model';
 import { ProblemError } from '@zerofleet/sdk';
 import { afterEach, describe, expect, it } from 'vitest';
-import { attack, toldOf, untilSameContainer, type AttackOptions } from './harness/attack.js';
+import { attack, toldOf, triedIn, untilSameContainer, type AttackOptions } from './harness/attack.js';
 import { ranWell } from './harness/claims.js';
-import { allFine } from './harness/fleet.js';
+import { allFine, clientOf } from './harness/fleet.js';
 import { besideNeighbour } from './harness/suite.js';
 
 type Files = NonNullable<AttackOptions['files']>;
@@ -46,6 +47,62 @@ const TAKEN: readonly string[] = [
   // A file system that folds case or composes letters would make one of two.
   ...['case', 'CASE', '\u00e9', 'e\u0301'],
 ];
+
+/** What is asked for by name, and why it must not come. */
+const SKIPPED: Readonly<Record<string, string>> = {
+  ...{ link: 'symlink', 'link-to-runner': 'symlink', loop: 'symlink' },
+  ...{ 'link-to-root/etc/passwd': 'symlink', 'link-up/left/plain': 'symlink', 'link-inside': 'symlink' },
+  ...{ linked: 'hard_link', hard: 'hard_link', pipe: 'special', socket: 'special', sparse: 'over_limit' },
+  ...{ 'hard-image': 'missing', device: 'missing', 'not-there': 'missing', closed: 'unreadable' },
+};
+const SWAPS = 5;
+
+const below = (names: readonly string[]): string[] => names.map((name) => `left/${name}`);
+
+const bytesOf = async (job: string, path: string): Promise<string> => {
+  const pieces: Uint8Array[] = [];
+  for await (const piece of (await clientOf('mallory').jobs.download(job, path)).content) pieces.push(piece);
+  return Buffer.concat(pieces).toString('latin1');
+};
+
+describe('14 output files', () => {
+  it('come when they are plain, and are left out with the reason when they are anything else', async () => {
+    await beside('14 output files', async () => {
+      const collect = below(['plain', 'below', ...Object.keys(SKIPPED)]);
+      const end = await attack('leave-files.py', { args: ['left'], collect });
+      ranWell(end);
+      expect(triedIn(end)).toMatchObject({ 'hard link to the image': 'EXDEV', device: 'EPERM' });
+      const { id } = end.job;
+      expect(await bytesOf(id, 'left/plain')).toBe('plain\n');
+      const every = Buffer.from(Array.from({ length: 256 }, (_, n) => n));
+      expect(await bytesOf(id, 'left/below/plain')).toBe(every.toString('latin1'));
+      const { files, skipped } = await clientOf('mallory').jobs.files(id);
+      expect(files.map(({ path }) => path).sort()).toEqual(below(['below/plain', 'plain']));
+      const why = Object.fromEntries(skipped.map((skip) => [skip.path.slice('left/'.length), skip.why]));
+      expect(why).toEqual(SKIPPED);
+    });
+  });
+
+  it('end at their limits, and say so', async () => {
+    const end = await attack('leave-files.py', { args: ['left'], collect: ['.'] });
+    ranWell(end);
+    expect(end.job.files).toMatchObject({ truncated: true });
+    const { files, bytes: sum } = await clientOf('mallory').jobs.files(end.job.id);
+    expect(files.length).toBeLessThanOrEqual(COLLECT_FILES_MAX);
+    expect(sum).toBeLessThanOrEqual(COLLECT_BYTES_MAX);
+    const strange = files.filter(({ path }) => path.startsWith('/') || path.split('/').includes('..'));
+    expect(strange).toEqual([]);
+  });
+
+  it('are never what a name meant a moment before', async () => {
+    for (let n = 0; n < SWAPS; n += 1) {
+      const end = await attack('leave-files.py', { args: ['left', 'swap'], collect: ['left/swapped'] });
+      ranWell(end);
+      const list = await clientOf('mallory').jobs.files(end.job.id);
+      for (const { path } of list.files) expect(['', 'plain\n']).toContain(await bytesOf(end.job.id, path));
+    }
+  });
+});
 
 const bytes = (path: string): string => Buffer.from(path).toString('base64');
 

@@ -90,7 +90,10 @@ export class Rig {
   }
 }
 
-/** A dockerd with all that it keeps in `root`, without networks: containers there have none. */
+/**
+ * A dockerd with all that it keeps in `root`, without networks: containers there have none. It has network interfaces of its
+ * own, since one that is told to have no bridge takes away the machine's docker0.
+ */
 const engineIn = (root: string, runtimes: NonNullable<RigOptions['runtimes']>): Part => {
   const config = join(root, 'daemon.json');
   writeFileSync(config, JSON.stringify({ runtimes }));
@@ -99,6 +102,6 @@ const engineIn = (root: string, runtimes: NonNullable<RigOptions['runtimes']>): 
   args.push('--bridge', 'none', '--iptables=false');
   const env = { ...process.env, PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin` };
   const logFile = join(root, 'dockerd.log');
-  const spec = { name: 'dockerd', command: 'dockerd', args, env, logFile };
+  const spec = { name: 'dockerd', command: 'unshare', args: ['--net', 'dockerd', ...args], env, logFile };
   return new Part({ ...spec, ready: engineAnswers, readyMs: READY_MS }, () => undefined);
 };

@@ -47,10 +47,8 @@ describe('collected files', () => {
       .join('')
       .trim();
     const list = await client.jobs.files(job.id);
-    expect(list.files).toEqual([
-      { path: 'out/deep/large', bytes: LARGE_BYTES, sha256: sum },
-      expect.objectContaining({ path: 'out/report.txt', bytes: 9 }),
-    ]);
+    expect(list.files).toHaveLength(2);
+    expect(list.files).toContainEqual({ path: 'out/deep/large', bytes: LARGE_BYTES, sha256: sum });
     expect((await read(job.id, 'out/report.txt')).toString()).toBe('a report\n');
     const large = await read(job.id, 'out/deep/large');
     expect(createHash('sha256').update(large).digest('hex')).toBe(sum);
@@ -60,8 +58,10 @@ describe('collected files', () => {
 
   it('are kept of a job that fails, and what is no file is skipped', async () => {
     const job = await bash('mkfifo pipe; ln -s /etc/passwd link; echo yes > fine; exit 3', [
-      '.',
+      'fine',
+      'link',
       'not-there',
+      'pipe',
     ]);
     expect(job.stage).toBe('failed');
     const list = await client.jobs.files(job.id);
@@ -70,8 +70,8 @@ describe('collected files', () => {
   });
 
   it('are cut off at their limit, and say so', async () => {
-    const job = await bash('for n in 1 2 3; do head -c 30M /dev/zero > f$n; done', ['.']);
-    expect(job).toMatchObject({ stage: 'succeeded', files: { count: 2, truncated: true } });
+    const job = await bash('touch $(seq 1001)', ['.']);
+    expect(job).toMatchObject({ stage: 'succeeded', files: { count: 1_000, truncated: true } });
   });
 
   it('are saved by the command', async () => {

@@ -36,6 +36,7 @@ export interface AttackOptions {
   readonly stdin?: string;
   readonly timeoutMs?: number;
   readonly files?: Submit['files'];
+  readonly collect?: Submit['collect'];
   /** The fleet that is attacked; default the suite's. */
   readonly of?: AbuseFacts;
 }
@@ -59,6 +60,7 @@ export const submissionOf = (file: string, options: AttackOptions = {}): Submit 
   timeoutMs: options.timeoutMs ?? 20_000,
   maxAttempts: 1,
   ...(options.files === undefined ? {} : { files: options.files }),
+  ...(options.collect === undefined ? {} : { collect: options.collect }),
 });
 
 /** Runs the attack program `file` to its end. */
