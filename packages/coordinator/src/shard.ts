@@ -45,6 +45,7 @@ import { UPKEEP_LIMITS } from './engine/upkeep.js';
 import type { Catalog } from './gateway/catalog.js';
 import type { EngineGauges } from './gateway/gateway-metrics.js';
 import type { Tail } from './gateway/job-stream.js';
+import { OutputFeeds } from './gateway/output-feeds.js';
 import { OutputTail } from './gateway/output-tail.js';
 import type { Roster } from './gateway/roster.js';
 import type { CancelAnswer, DeadLetterAccess, ShardAccess, WhyAnswer } from './gateway/shard-access.js';
@@ -82,6 +83,7 @@ export class Shard implements Service, ShardAccess {
   private readonly names: ShardNames;
   private readonly stopping = new AbortController();
   private link: NatsLink | undefined;
+  private feeds: OutputFeeds | undefined;
   private redis: Redis | undefined;
   private open: OpenShard | undefined;
   private replica: Replica | undefined;
@@ -201,11 +203,11 @@ export class Shard implements Service, ShardAccess {
   }
 
   openTail(job: JobSnapshot, from: number, wake: () => void): Tail | undefined {
-    if (job.state.kind !== 'running' || this.link === undefined) return undefined;
+    if (job.state.kind !== 'running' || this.link === undefined || this.feeds === undefined) return undefined;
     const { attempt, worker } = job.state.assignment;
     const { connection } = this.link;
-    const { names } = this;
-    return new OutputTail({ connection, names, job: job.envelope.id, attempt, worker, from, wake });
+    const { feeds, names } = this;
+    return new OutputTail({ connection, names, feeds, job: job.envelope.id, attempt, worker, from, wake });
   }
 
   async status(tenant: TenantId): Promise<StatusView | undefined> {
@@ -268,6 +270,7 @@ export class Shard implements Service, ShardAccess {
     const { signal } = this.stopping;
     try {
       this.link = await connectNats(config, `coordinator ${hostname()}`, log, (up) => this.linkChanged(up));
+      this.feeds = new OutputFeeds(this.link.connection, this.names);
     } catch (error) {
       quit(`NATS: ${error instanceof Error ? error.message : String(error)}`);
       return;

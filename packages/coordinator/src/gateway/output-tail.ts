@@ -2,7 +2,8 @@
  * The output of a running attempt, in order and without gaps, for one reader.
  *
  * X1  `next` only grows: a chunk that comes twice is cut or dropped, a gap is filled from the worker's spool.
- * X2  A slow reader costs at most INBOX_CHUNKS_MAX chunks: what overflows is dropped and fetched again when asked for.
+ * X2  A slow reader costs at most INBOX_BYTES_MAX, and no more work than a look at each message: what overflows is dropped
+ *     unread, and fetched again when asked for.
  */
 import type { Attempt, JobId, OutputChunk, WorkerId } from '@zerofleet/model';
 import {
@@ -16,8 +17,10 @@ import {
   type SpoolRequest,
 } from '@zerofleet/protocol';
 import type { NatsConnection } from '@zerofleet/runtime';
+import type { OutputFeeds } from './output-feeds.js';
 
-const INBOX_CHUNKS_MAX = 256;
+/** Messages that wait to be read, in bytes: one is 256 KiB at most. */
+const INBOX_BYTES_MAX = 1024 * 1024;
 const SPOOL_TIMEOUT_MS = 1_000;
 
 export class OutputTail {
@@ -27,10 +30,12 @@ export class OutputTail {
   readonly attempt: Attempt;
   private readonly worker: WorkerId;
   private readonly wake: () => void;
-  private inbox: OutputChunk[] = [];
+  /** Live messages, unread: parsing is half of what they cost. */
+  private inbox: Uint8Array[] = [];
+  private inboxBytes = 0;
   /** Whether the spool may hold something between `next` and what is in the inbox. */
   private behind = true;
-  private readonly unsubscribe: () => void;
+  private readonly unlisten: () => void;
   /** Offset of the next byte to hand out. */
   next: number;
 
@@ -43,6 +48,7 @@ export class OutputTail {
     readonly worker: WorkerId;
     readonly from: number;
     readonly wake: () => void;
+    readonly feeds: OutputFeeds;
   }) {
     this.connection = options.connection;
     this.names = options.names;
@@ -51,18 +57,13 @@ export class OutputTail {
     this.worker = options.worker;
     this.wake = options.wake;
     this.next = options.from;
-    const subscription = this.connection.subscribe(this.names.output(this.job), {
-      callback: (error, message) => {
-        if (error === null) this.take(message.data);
-      },
-    });
-    this.unsubscribe = () => subscription.unsubscribe();
+    this.unlisten = options.feeds.listen(this.job, (data) => this.take(data));
   }
 
   /** What can be had now, possibly nothing. Never throws: a spool that does not answer is asked again next time. */
   async read(): Promise<OutputChunk[]> {
-    const live = this.inbox;
-    this.inbox = [];
+    const live = this.inbox.flatMap((data) => this.chunksIn(data));
+    this.clear();
     const [first] = live;
     const gap = this.behind || (first !== undefined && first.offset > this.next);
     const spooled = gap ? await this.fetch() : [];
@@ -70,18 +71,27 @@ export class OutputTail {
   }
 
   close(): void {
-    this.unsubscribe();
+    this.unlisten();
   }
 
   private take(data: Uint8Array): void {
-    const parsed = parseOutput(data);
-    if (!parsed.ok || parsed.value.attempt !== this.attempt) return;
-    this.inbox.push(...parsed.value.chunks);
-    if (this.inbox.length > INBOX_CHUNKS_MAX) {
-      this.inbox = [];
+    this.inbox.push(data);
+    this.inboxBytes += data.byteLength;
+    if (this.inboxBytes > INBOX_BYTES_MAX) {
+      this.clear();
       this.behind = true;
     }
     this.wake();
+  }
+
+  private clear(): void {
+    this.inbox = [];
+    this.inboxBytes = 0;
+  }
+
+  private chunksIn(data: Uint8Array): readonly OutputChunk[] {
+    const parsed = parseOutput(data);
+    return parsed.ok && parsed.value.attempt === this.attempt ? parsed.value.chunks : [];
   }
 
   private async fetch(): Promise<readonly OutputChunk[]> {

@@ -246,7 +246,11 @@ class Routes {
     const newest = waited === undefined || waited === 'revoked' ? job : waited;
     const view = await this.view(newest).catch(() => undefined);
     if (view === undefined) return reply.code(202).send(viewOf(newest, null));
-    return reply.code(waitMs > 0 && FINAL_STAGES.has(view.stage) ? 200 : 202).send(view);
+    const isEnd = waitMs > 0 && FINAL_STAGES.has(stageOf(newest));
+    return reply
+      .code(isEnd ? 200 : 202)
+      .type(JSON_TYPE)
+      .send(view);
   }
 
   /** Answers with the job, after `waitMs` at most. */
@@ -260,7 +264,7 @@ class Routes {
     if (newest === 'revoked') return refuse(reply, UNAUTHORIZED);
     if (newest === undefined) return refuse(reply, TOO_MANY_WAITERS);
     const view = await this.view(newest).catch(() => undefined);
-    return view === undefined ? refuse(reply, NOT_READABLE) : reply.code(200).send(view);
+    return view === undefined ? refuse(reply, NOT_READABLE) : reply.code(200).type(JSON_TYPE).send(view);
   }
 
   private async wait(
@@ -291,6 +295,8 @@ class Routes {
     return fullViewOf(job, () => this.options.shard.blobs());
   }
 }
+
+const JSON_TYPE = 'application/json; charset=utf-8';
 
 const idOf = (request: FastifyRequest): JobId | undefined =>
   parseJobId((request.params as { id: string }).id);

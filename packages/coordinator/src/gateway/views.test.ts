@@ -10,6 +10,7 @@ import type {
   ToolName,
   WorkerId,
 } from '@zerofleet/model';
+import type { JobView } from '@zerofleet/protocol';
 import type { BlobStore } from '@zerofleet/runtime';
 import type { JobSnapshot } from '../engine/ports.js';
 import { fullViewOf, viewOf } from './views.js';
@@ -40,6 +41,8 @@ const REPORT: AttemptReport = {
   output: { kind: 'blob', bytes: 2, truncated: true, blob: { sha256: 'a'.repeat(64), bytes: 9 } },
 };
 const NO_BLOBS = (): BlobStore | undefined => undefined;
+
+const read = async (json: Promise<Buffer>): Promise<JobView> => JSON.parse(String(await json)) as JobView;
 
 describe('a view', () => {
   it('of a queued job has no times but its acceptance, and no end', () => {
@@ -112,7 +115,7 @@ describe('a view', () => {
   });
 
   it('of a job that ended in the queue has no start and no output', async () => {
-    const view = await fullViewOf(ended({ kind: 'cancelled', report: null }, null), NO_BLOBS);
+    const view = await read(fullViewOf(ended({ kind: 'cancelled', report: null }, null), NO_BLOBS));
     expect(view).toMatchObject({ startedAt: null, output: null, result: null, exitCode: null });
     const late = viewOf(ended({ kind: 'expired', report: null }, null), null);
     expect(late).toMatchObject({ stage: 'expired', startedAt: null, error: { code: 'expired' } });
@@ -123,7 +126,10 @@ describe('a view', () => {
       put: () => Promise.reject(new Error('nobody writes here')),
       get: () => Promise.resolve(Buffer.from(JSON.stringify(CHUNKS))),
     };
-    const view = await fullViewOf(ended({ kind: 'timed_out', report: REPORT }), () => store);
+    const view = await read(fullViewOf(ended({ kind: 'timed_out', report: REPORT }), () => store));
+    expect(Object.keys(view).sort()).toEqual(
+      Object.keys(viewOf(ended({ kind: 'timed_out', report: REPORT }), null)).sort(),
+    );
     expect(view.output).toEqual({ bytes: 2, truncated: true, chunks: CHUNKS });
     await expect(fullViewOf(ended({ kind: 'timed_out', report: REPORT }), NO_BLOBS)).rejects.toThrow(
       'cannot be reached',

@@ -1,5 +1,5 @@
 /** Jobs as tenants see them. */
-import type { AttemptReport, Outcome, OutputChunk } from '@zerofleet/model';
+import type { AttemptReport, BlobRef, Outcome, OutputChunk } from '@zerofleet/model';
 import type { JobStage, JobView, OutputView } from '@zerofleet/protocol';
 import type { BlobStore } from '@zerofleet/runtime';
 import type { JobSnapshot } from '../engine/ports.js';
@@ -87,15 +87,25 @@ export const outputOf = async (
   const record = reportOf(job)?.output;
   if (record === undefined) return [];
   if (record.kind === 'inline') return record.chunks;
-  const store = blobs();
-  if (store === undefined) throw new Error('the blob store cannot be reached');
-  return JSON.parse(Buffer.from(await store.get(record.blob)).toString('utf8')) as OutputChunk[];
+  return JSON.parse(Buffer.from(await blobOf(record.blob, blobs)).toString('utf8')) as OutputChunk[];
 };
 
-/** The view of `job` with its output, when it finished and left one. Throws when the output cannot be read. */
-export const fullViewOf = async (job: JobSnapshot, blobs: () => BlobStore | undefined): Promise<JobView> => {
+/**
+ * The view of `job` with its output, when it finished and left one, as JSON. A large output is the JSON that its blob holds, as it
+ * is: to read it and write it again would hold up everybody for tens of ms. Throws when the output cannot be read.
+ */
+export const fullViewOf = async (job: JobSnapshot, blobs: () => BlobStore | undefined): Promise<Buffer> => {
   const record = reportOf(job)?.output;
-  if (record === undefined) return viewOf(job, null);
-  const chunks = [...(await outputOf(job, blobs))];
-  return viewOf(job, { bytes: record.bytes, truncated: record.truncated, chunks });
+  if (record === undefined) return Buffer.from(JSON.stringify(viewOf(job, null)));
+  const { bytes, truncated } = record;
+  if (record.kind === 'inline')
+    return Buffer.from(JSON.stringify(viewOf(job, { bytes, truncated, chunks: [...record.chunks] })));
+  const rest = JSON.stringify({ ...viewOf(job, null), output: undefined });
+  const head = `${rest.slice(0, -1)},"output":{"bytes":${bytes},"truncated":${truncated},"chunks":`;
+  return Buffer.concat([Buffer.from(head), await blobOf(record.blob, blobs), Buffer.from('}}')]);
+};
+
+const blobOf = (ref: BlobRef, blobs: () => BlobStore | undefined): Promise<Uint8Array> => {
+  const store = blobs();
+  return store === undefined ? Promise.reject(new Error('the blob store cannot be reached')) : store.get(ref);
 };
