@@ -1,16 +1,27 @@
 /**
- * Tools that demand gVisor, each on a Docker engine of its own: where the engine has no runsc they fail at once and say why,
- * and where it has one their jobs run on gVisor's kernel.
+ * Tools that demand gVisor: where the engine has no runsc they fail at once and say why, and where it has one their jobs run on
+ * gVisor's kernel. Each on a Docker engine of its own; without root, which starts one, on the usual one as it is. The first is
+ * tried everywhere, the second where there is a runsc.
  */
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { DEFINITIONS, Session, which } from '@zerofleet/launch';
+import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
+import {
+  DEFINITIONS,
+  docker,
+  startEmbedded,
+  which,
+  type EmbeddedFleet,
+  type Session,
+} from '@zerofleet/launch';
 import type { JobView } from '@zerofleet/protocol';
 import { ZerofleetClient } from '@zerofleet/sdk';
+import { call, poolOf } from '../broker/ground.js';
 import { outputOf } from '../fleet/client.js';
-import { Rig, type RigOptions } from '../fleet/rig.js';
+import { Rig } from '../fleet/rig.js';
+import { testSession } from '../fleet/session.js';
+import { BrokerProcess } from './broker-process.js';
 
 const TIMEOUT_MS = 60_000;
 /** A job that could never start hears of it in much less than the time that failed starts take. */
@@ -20,12 +31,14 @@ const RUNSC_ARGS = ['--network=none', '--platform=ptrace'];
 /** What gVisor's kernel says it is. */
 const GVISOR = /^Linux version 4\.4\.0/;
 
-const usualEngine = process.env['DOCKER_HOST'];
-const runsc = await which('runsc');
 const isRoot = process.getuid?.() === 0;
+const runsc = await which('runsc');
+const usualHasRunsc = async (): Promise<boolean> =>
+  (await docker(['info', '--format', '{{json .Runtimes}}'])).includes('"runsc"');
+const canRun = isRoot ? runsc !== undefined : await usualHasRunsc();
 let session: Session;
 let folder: string;
-let rig: Rig;
+let fleet: EmbeddedFleet;
 let client: ZerofleetClient;
 
 /** The repository's definitions; all tools but echo demand gVisor. */
@@ -37,19 +50,25 @@ const writeDefinitions = (): void => {
   }
 };
 
-const startWith = async (options: RigOptions): Promise<void> => {
-  session = new Session();
+const fleetOn = async (kind: 'with' | 'without'): Promise<EmbeddedFleet> => {
+  if (!isRoot) {
+    if ((await usualHasRunsc()) !== (kind === 'with'))
+      throw new Error(`without root the engine must be one ${kind} runsc; run it as root`);
+    return startEmbedded(session, { mode: 'warm', toolsDir: folder, report: () => undefined });
+  }
+  const runtimes = { runsc: { path: runsc ?? '', runtimeArgs: RUNSC_ARGS } };
+  return (await Rig.start(session, { toolsDir: folder, ...(kind === 'with' ? { runtimes } : {}) })).fleet;
+};
+
+const startOn = async (kind: 'with' | 'without'): Promise<void> => {
+  session = testSession();
   folder = mkdtempSync(join(tmpdir(), 'zf-tools-'));
+  session.make({ kind: 'folder', path: folder });
   writeDefinitions();
-  rig = await Rig.start(session, { toolsDir: folder, ...options });
-  client = new ZerofleetClient({ urls: [rig.fleet.apiUrl], apiKey: rig.fleet.apiKey });
+  fleet = await fleetOn(kind);
+  client = new ZerofleetClient({ urls: [fleet.apiUrl], apiKey: fleet.apiKey });
 };
-const stop = async (): Promise<void> => {
-  await session.close();
-  rmSync(folder, { recursive: true });
-  if (usualEngine === undefined) delete process.env['DOCKER_HOST'];
-  else process.env['DOCKER_HOST'] = usualEngine;
-};
+const stop = (): Promise<void> => session.close();
 
 const run = async (tool: string, args: object, more: object = {}): Promise<JobView> => {
   const { id } = await client.submit({ tool, arguments: { ...args }, ...more });
@@ -58,8 +77,8 @@ const run = async (tool: string, args: object, more: object = {}): Promise<JobVi
 const terminal = (code: string, more: object = {}): Promise<JobView> =>
   run('code_execution', { runtime: 'terminal', code }, more);
 
-describe.runIf(isRoot)('a tool that demands gVisor, on an engine without it', () => {
-  beforeAll(() => startWith({}));
+describe('a tool that demands gVisor, on an engine without it', () => {
+  beforeAll(() => startOn('without'));
   afterAll(stop);
 
   it('fails at once with the reason, again and again, and its node stays ready for others', async () => {
@@ -72,12 +91,28 @@ describe.runIf(isRoot)('a tool that demands gVisor, on an engine without it', ()
       expect(performance.now() - startedMs).toBeLessThan(REFUSED_WITHIN_MS);
     }
     expect(await run('echo', { text: 'still here' })).toMatchObject({ stage: 'succeeded' });
-    expect((await fetch(`${rig.fleet.adminUrls.worker}/readyz`)).status).toBe(200);
+    expect((await fetch(`${fleet.adminUrls.worker}/readyz`)).status).toBe(200);
+  });
+
+  it('is refused by the broker too, whatever its worker knows', async () => {
+    const image = inject('engine').toolImage;
+    const [, engine = '/var/run/docker.sock'] = (process.env['DOCKER_HOST'] ?? '').split('unix://');
+    const broker = new BrokerProcess([image], { ZF_DOCKER_SOCKET: engine });
+    try {
+      await broker.start();
+      const pool = { ...poolOf(image), runtime: 'runsc' };
+      const { status, body } = await call(broker.caller('w1', image), 'POST', '/v1/containers', { pool });
+      expect([status, (JSON.parse(body) as { code: string }).code]).toEqual([409, 'runtime_missing']);
+      expect(broker.containers()).toEqual([]);
+    } finally {
+      await broker.remove();
+    }
   });
 });
 
-describe.runIf(isRoot && runsc !== undefined)('a tool that demands gVisor, on an engine with it', () => {
-  beforeAll(() => startWith({ runtimes: { runsc: { path: runsc ?? '', runtimeArgs: RUNSC_ARGS } } }));
+// README.md says that these need a runsc.
+describe.runIf(canRun)('a tool that demands gVisor, on an engine with it', () => {
+  beforeAll(() => startOn('with'));
   afterAll(stop);
   afterEach(async () => {
     expect(await run('echo', { text: 'on runc' })).toMatchObject({ stage: 'succeeded' });

@@ -54,6 +54,12 @@ export class Rig {
     const root = ensureFolder(join(temporaryFolder(session), 'engine'));
     const images = (await engineAnswers()) ? await ensureImages(session, ['base-node', 'tools']) : undefined;
     const usual = process.env['DOCKER_HOST'];
+    // Behind the engine's end: what the session takes away before that is on this engine.
+    session.atEnd('DOCKER_HOST', () => {
+      if (usual === undefined) delete process.env['DOCKER_HOST'];
+      else process.env['DOCKER_HOST'] = usual;
+      return Promise.resolve();
+    });
     process.env['DOCKER_HOST'] = `unix://${root}/docker.sock`;
     const engine = engineIn(root, options.runtimes ?? {});
     session.make({ kind: 'engine', systemd: false, root });

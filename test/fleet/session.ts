@@ -4,19 +4,26 @@
  */
 import { Session, startJanitor } from '@zerofleet/launch';
 
-let hasJanitor = false;
+/** Every session of this process; one that is closed stays so. */
+const sessions: Session[] = [];
 
-/** A new session; a signal ends it, and then this process as it would have without. */
+/** A new session; a signal ends all of them, and then this process as it would have without. */
 export const testSession = (): Session => {
-  if (!hasJanitor) startJanitor();
-  hasJanitor = true;
+  if (sessions.length === 0) watch();
   const session = new Session();
+  sessions.push(session);
+  return session;
+};
+
+const watch = (): void => {
+  startJanitor();
   const onSignal = (signal: NodeJS.Signals): void => {
-    session.interrupt(signal);
+    for (const session of sessions) session.interrupt(signal);
     // By then the listener is gone, so that the signal does what it does to any process.
-    void session.close().then(() => process.kill(process.pid, signal));
+    void Promise.all(sessions.map((session) => session.close())).then(() =>
+      process.kill(process.pid, signal),
+    );
   };
   process.once('SIGINT', onSignal);
   process.once('SIGTERM', onSignal);
-  return session;
 };
