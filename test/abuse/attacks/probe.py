@@ -136,7 +136,10 @@ tell(
 )
 try:
     ping = socket.socket(socket.AF_INET, socket.SOCK_DGRAM, socket.IPPROTO_ICMP)
-    ping.sendto(b"\x08\0\0\0\0\1\0\1", (targets[0][1].rpartition(":")[0], 0))
+    # Its own loopback answers, and is nobody else's.
+    hosts = [where.rpartition(":")[0] for way, where in targets if way in ("tcp", "udp")]
+    outside = next(host for host in hosts if ":" not in host and not host.startswith("127."))
+    ping.sendto(b"\x08\0\0\0\0\1\0\1", (outside, 0))
     tell(ping="sent")
 except OSError as error:
     tell(ping=errno.errorcode[error.errno])
