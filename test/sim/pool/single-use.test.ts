@@ -12,6 +12,7 @@ const MS_PER_S = 1_000;
 /** What stock is started with at most: one of four starts is left free. */
 const REFILL_PER_S = 8.3;
 const SEEDS = [1, 2, 3, 4, 5];
+const MANY_SEEDS = Array.from({ length: 60 }, (_, n) => n + 1);
 const MINUTE_MS = 60_000;
 
 /** Poisson arrivals of `perS`, each of a new tenant. */
@@ -23,14 +24,15 @@ const arrivalsOf = (prng: Prng, fromMs: number, untilMs: number, perS: number): 
   return arrivals;
 };
 
-const play = (prng: Prng, arrivals: readonly Arrival[], untilMs: number): PoolRun => {
+/** `slower`: so many times as long as measured does a start take, on average. */
+const play = (prng: Prng, arrivals: readonly Arrival[], untilMs: number, slower = 1): PoolRun => {
   const run = new PoolRun({
     budgetMiB: 100 * MEMORY_MIB,
     startsMax: 4,
     refillPerS: 8,
     startMs: (starting) => {
       const n = Math.min(starting, PER_S.length);
-      return ((n * MS_PER_S) / (PER_S[n - 1] ?? 1)) * (0.8 + 0.4 * (prng.between(0, 1_000) / 1_000));
+      return ((slower * n * MS_PER_S) / (PER_S[n - 1] ?? 1)) * (0.8 + 0.4 * (prng.between(0, 1_000) / 1_000));
     },
     reuse: false,
     tickMs: 250,
@@ -66,18 +68,22 @@ describe('the pool with containers for one job', () => {
     expect(p95Ms).toBeLessThanOrEqual(500);
   });
 
-  it('hits 95 of 100 when the rate rises to the fourfold', () => {
+  // The second is a worker that began a moment ago, on a machine that has its jobs to run as well.
+  it.each([
+    { what: 'learned for 5 minutes', seeds: SEEDS, learnMs: 5 * MINUTE_MS, lookMs: MINUTE_MS, slower: 1 },
+    { what: 'is young and slow', seeds: MANY_SEEDS, learnMs: 20_000, lookMs: 15_000, slower: 1.1 },
+  ])('hits 95 of 100 when the rate rises to the fourfold and it $what', (row) => {
+    const { what, seeds, learnMs: stepMs, lookMs, slower } = row;
     let [jobs, misses] = [0, 0];
-    for (const seed of SEEDS) {
+    for (const seed of seeds) {
       const prng = new Prng(seed);
-      const stepMs = 5 * MINUTE_MS;
       const before = arrivalsOf(prng, 0, stepMs, 0.175 * REFILL_PER_S);
-      const after = arrivalsOf(prng, stepMs, stepMs + MINUTE_MS, 0.7 * REFILL_PER_S);
-      const { waits } = play(prng, [...before, ...after], stepMs + MINUTE_MS);
+      const after = arrivalsOf(prng, stepMs, stepMs + lookMs, 0.7 * REFILL_PER_S);
+      const { waits } = play(prng, [...before, ...after], stepMs + lookMs, slower);
       jobs += after.length;
       misses += waits.filter(({ atMs }) => atMs >= stepMs).length;
     }
-    process.stdout.write(`\n  after a fourfold step: ${percent(misses, jobs)} missed\n`);
+    process.stdout.write(`\n  after a fourfold step, ${what}: ${percent(misses, jobs)} missed\n`);
     expect(misses / jobs).toBeLessThanOrEqual(0.05);
   });
 });
