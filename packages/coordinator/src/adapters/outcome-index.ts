@@ -12,7 +12,7 @@
  *     the marker would be a wrong "none".
  * X5  Entries go a little after their messages do, keys at the latest with theirs: the index can always be rebuilt.
  */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { setImmediate as turn } from 'node:timers/promises';
 import { jetstream, type JetStreamClient, type JetStreamManager, type JsMsg } from '@nats-io/jetstream';
 import type { JobId, ShardId, TenantId } from '@zerofleet/model';
@@ -113,7 +113,7 @@ export const indexKeys = (shard: ShardId) => ({
   marker: `zf:${shard}:index`,
   job: (id: JobId): string => `zf:${shard}:job:${id}`,
   key: (tenant: TenantId, key: string): string =>
-    `zf:${shard}:key:${tenant}:${createHash('sha256').update(key).digest('base64url')}`,
+    `zf:${shard}:key:${tenant}:${hash('sha256', key, 'base64url')}`,
 });
 
 /** The reading side. */
@@ -140,20 +140,27 @@ export class OutcomeIndex {
     return (await this.redis.get(name).catch(() => null)) ?? undefined;
   }
 
-  /** The entry, or whether there is none; waits a little for an indexer that is close behind. Throws when NATS is away. */
+  /**
+   * The entry, or whether there is none; waits a little for an indexer that is close behind. Throws when NATS is away and there
+   * is no entry.
+   */
   async look(name: string): Promise<Look> {
-    const end = await this.ends.ask();
+    // Both at once: what was read before the end is known may say too little of the index, and never too much.
+    const ending = this.ends.ask();
+    ending.catch(() => undefined);
+    let found = await this.read(name);
     const untilMs = this.clock.nowMs() + LOOK_WAIT_MS;
-    for (;;) {
-      const found = await this.read(name);
+    for (let waits = false; ; waits = true) {
       if (found === undefined) return { entry: undefined, complete: false };
       const { entry, marker } = found;
       if (entry !== null) return { entry };
+      const end = await ending;
       const seq = marker?.generation === end.generation ? marker.seq : undefined;
       if (seq !== undefined && seq >= end.lastSeq) return { entry: undefined, complete: true };
       const far = end.lastSeq - (seq ?? 0) > CLOSE_BEHIND;
       if (far || this.clock.nowMs() >= untilMs) return { entry: undefined, complete: false };
-      await pause(this.clock, LOOK_AGAIN_MS);
+      if (waits) await pause(this.clock, LOOK_AGAIN_MS);
+      found = await this.read(name);
     }
   }
 

@@ -100,8 +100,7 @@ export class OutcomeStore implements OutcomePort {
 
   async findKey(tenant: TenantId, key: string): Promise<KeyLookup> {
     const name = this.index.keys.key(tenant, key);
-    const peeked = await this.index.peek(name);
-    const look = peeked === undefined ? await this.index.look(name) : { entry: peeked };
+    const look = await this.index.look(name);
     if (look.entry === undefined) return { kind: look.complete ? 'none' : 'rebuilding' };
     const colon = look.entry.indexOf(':');
     return { kind: 'found', id: look.entry.slice(0, colon) as JobId, hash: look.entry.slice(colon + 1) };

@@ -4,7 +4,7 @@
  * A1  A look-up goes by hash: how long it takes says nothing about the keys there are.
  * A2  A key that was revoked or has expired ends what it has open, too, within LOOK_MS.
  */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Scope, TenantId } from '@zerofleet/model';
 import { every, type Cancel, type Clock } from '@zerofleet/runtime';
 import type { Controls } from '../controls/controls.js';
@@ -43,7 +43,7 @@ export class Access {
   /** The caller whose key stands in an Authorization header, if it is one. */
   identify(authorization: string | undefined): Caller | undefined {
     const key = /^Bearer ([\x21-\x7e]{1,256})$/i.exec(authorization ?? '')?.[1];
-    return key === undefined ? undefined : this.find(createHash('sha256').update(key).digest('hex'));
+    return key === undefined ? undefined : this.find(hash('sha256', key, 'hex'));
   }
 
   /** Calls `ended` once the caller's key is none any more (A2), unless the returned function is called before. */

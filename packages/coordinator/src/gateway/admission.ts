@@ -1,5 +1,5 @@
 /** From a submission to a job: tool, arguments, limits and files are checked, big payloads go to a blob, the decision is stamped. */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import {
   ATTEMPTS_DEFAULT,
   INLINE_ARGUMENTS_BYTES_MAX,
@@ -188,7 +188,7 @@ const extrasOf = (
 
 /** The same for equal bodies, whatever the order of their members: 128 bits of a SHA-256. */
 const hashOf = (submit: Submit): string =>
-  createHash('sha256').update(canonical(submit)).digest('base64url').slice(0, 22);
+  hash('sha256', canonical(submit), 'base64url').slice(0, 22);
 
 const canonical = (value: unknown): string => {
   if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;

@@ -4,7 +4,7 @@
  * K1  A key is shown in the answer that makes it and never again; the store holds its hash.
  * K2  A key gives no more than the one it was made with: a tenant's key makes keys of that tenant with scopes of its own.
  */
-import { createHash, randomBytes, randomInt } from 'node:crypto';
+import { hash, randomBytes, randomInt } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { KEYS_MAX, TENANT_SCOPES, type Refusal, type Scope, type TenantId } from '@zerofleet/model';
 import {
@@ -88,7 +88,7 @@ const create = async (
   if (desk.controls.keysOf(tenant).length >= KEYS_MAX) return refuse(reply, tooMany('keys', KEYS_MAX));
   const key = `zf_${randomBytes(KEY_BYTES).toString('base64url')}`;
   const id = Array.from({ length: ID_LENGTH }, () => ID_LETTERS[randomInt(ID_LETTERS.length)]).join('');
-  const sha256 = createHash('sha256').update(key).digest('hex');
+  const sha256 = hash('sha256', key, 'hex');
   const by = request.caller.name;
   const record: KeyRecord = {
     v,
