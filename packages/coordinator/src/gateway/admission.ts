@@ -187,8 +187,7 @@ const extrasOf = (
 };
 
 /** The same for equal bodies, whatever the order of their members: 128 bits of a SHA-256. */
-const hashOf = (submit: Submit): string =>
-  hash('sha256', canonical(submit), 'base64url').slice(0, 22);
+const hashOf = (submit: Submit): string => hash('sha256', canonical(submit), 'base64url').slice(0, 22);
 
 const canonical = (value: unknown): string => {
   if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
