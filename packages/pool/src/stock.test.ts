@@ -57,7 +57,7 @@ describe('stock', () => {
   it('follows the rate of jobs within seconds', () => {
     const stock = stockOf({ burstMax: 1 });
     expect(live(stock, 0, 120_000, 1_000).at(-1)).toBe(4);
-    expect(live(stock, 120_000, 10_000, 200).at(-1)).toBe(7);
+    expect(live(stock, 120_000, 10_000, 200).at(-1)).toBe(9);
   });
 
   it('shrinks after a minute, by one each five seconds', () => {

@@ -19,10 +19,13 @@ const SLOW_S = 60;
 const MISS_SHARE = 0.01;
 /**
  * So many times the jobs of late are reckoned with: a rate that rises has emptied the stock before an average shows it, and
- * starts take longer while many are under way. Twice costs more container-seconds than a keep-alive of 10 minutes where each
- * tool has one tenant (test/sim/pool).
+ * starts take longer while many are under way. A busy pool may rise to the fourfold at once; for pools that are not, that much
+ * costs more container-seconds than a keep-alive of 10 minutes where each tool has one tenant (test/sim/pool).
  */
-const SURGE = 1.75;
+const SURGE = 1.5;
+const BUSY_SURGE = 3;
+/** Jobs a second from which on a pool is busy. */
+const BUSY_PER_S = 1;
 const SHRINK_AFTER_MS = 60_000;
 const SHRINK_EACH_MS = 5_000;
 /** Jobs that come within this, or within the time of a start where that is longer, come at once, in ms. */
@@ -103,9 +106,9 @@ export class Stock {
   base(nowMs: number, leadMs: number): number {
     const { stockMax, worthMs } = this.policy;
     const perS = this.ratePerS(nowMs);
-    return perS * worthMs >= MS_PER_S
-      ? baseStock((SURGE * perS * leadMs) / MS_PER_S, MISS_SHARE, stockMax)
-      : 0;
+    if (perS * worthMs < MS_PER_S) return 0;
+    const surge = perS >= BUSY_PER_S ? BUSY_SURGE : SURGE;
+    return baseStock((surge * perS * leadMs) / MS_PER_S, MISS_SHARE, stockMax);
   }
 
   /** Takes over what another one holds, as if its jobs had come here. */
