@@ -15,6 +15,7 @@ import {
   startEmbedded,
   temporaryFolder,
   type EmbeddedFleet,
+  type EmbeddedOptions,
   type Session,
 } from '@zerofleet/launch';
 
@@ -28,11 +29,11 @@ export interface Pools {
   readonly starting: number;
 }
 
-export interface RigOptions {
-  /** Further environment of coordinator and worker. */
-  readonly env?: Readonly<Record<string, string>>;
-  /** Tool definitions; default the repository's. */
-  readonly toolsDir?: string;
+/** `toolsDir`: default the repository's. */
+export interface RigOptions extends Pick<
+  EmbeddedOptions,
+  'env' | 'coordinators' | 'nodes' | 'tenants' | 'toolsDir'
+> {
   /** Runtimes beside runc, as dockerd's config names them. */
   readonly runtimes?: Readonly<
     Record<string, { readonly path: string; readonly runtimeArgs?: readonly string[] }>
@@ -72,9 +73,7 @@ export class Rig {
       await run('bash', ['-o', 'pipefail', '-c', copy, 'bash', ...names], { timeoutMs: COPY_MS });
     }
     const report = (): void => undefined;
-    const { env = {}, toolsDir } = options;
-    const more = toolsDir === undefined ? { env } : { env, toolsDir };
-    return new Rig(engine, await startEmbedded(session, { mode: 'warm', report, ...more }));
+    return new Rig(engine, await startEmbedded(session, { mode: 'warm', report, ...options }));
   }
 
   /** Ids of all containers of the engine: nobody else uses it. */

@@ -3,7 +3,13 @@ export { LaunchError, Interrupted } from './errors.js';
 export { Session, recover } from './session.js';
 export { startJanitor } from './janitor.js';
 export { type Fleet } from './fleet/fleet.js';
-export { startEmbedded, type EmbeddedFleet, type EmbeddedOptions, type PartName } from './fleet/embedded.js';
+export {
+  startEmbedded,
+  type EmbeddedFleet,
+  type EmbeddedNode,
+  type EmbeddedOptions,
+  type PartName,
+} from './fleet/embedded.js';
 export { temporaryFolder } from './fleet/surroundings.js';
 export { Part } from './fleet/part.js';
 export { startLab, type Lab, type LabCoordinator, type LabOptions } from './lab/lab.js';

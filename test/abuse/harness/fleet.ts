@@ -47,7 +47,7 @@ export const allFine = async (of: AbuseFacts = facts()): Promise<void> => {
 /** Parts of the fleet that are not the processes any more that they were at the start. */
 const deadParts = ({ pids }: AbuseFacts): string[] =>
   Object.entries(pids)
-    .filter(([, pid]) => !isAlive(pid))
+    .filter(([, pid]) => pid === undefined || !isAlive(pid))
     .map(([name]) => name);
 
 const isAlive = (pid: number): boolean => {

@@ -23,7 +23,7 @@ import { say, step, warn } from '../output.js';
 import { DEFINITIONS, ensureFolder } from '../paths.js';
 import { freePort, portFrom } from '../ports.js';
 import type { Session } from '../session.js';
-import { planApps } from './apps.js';
+import { planApps, type CoordinatorPlan, type NodePlan } from './apps.js';
 import { planNats, planRedis } from './brokers.js';
 import type { Fleet } from './fleet.js';
 import { Part } from './part.js';
@@ -33,7 +33,16 @@ import { statusOf } from './status.js';
 const API_PORT = 8080;
 const READY_MS = 60_000;
 
-export type PartName = 'nats' | 'redis' | 'broker' | 'coordinator' | 'worker';
+type AppName = 'coordinator' | 'broker' | 'worker';
+
+export type PartName = 'nats' | 'redis' | AppName | `${AppName}-${number}`;
+
+/** A node of an embedded fleet: a worker and its engine broker; `broker` is undefined in execution mode `process`. */
+export interface EmbeddedNode {
+  readonly worker: Part;
+  readonly broker: Part | undefined;
+  readonly workerUrl: string;
+}
 
 export interface EmbeddedOptions {
   /** Where data stays; default a temp folder that goes with the fleet. */
@@ -47,6 +56,10 @@ export interface EmbeddedOptions {
   readonly mode?: 'warm' | 'oneshot' | 'process';
   /** Folder of tool definitions; default those of the native tools. */
   readonly toolsDir?: string;
+  /** Default 1. The second is called `coordinator-2`; each has the API at a port of its own. */
+  readonly coordinators?: number;
+  /** Workers with a broker each, on one engine; default 1. Parts of the second are called `worker-2` and `broker-2`. */
+  readonly nodes?: number;
   /** Further environment of coordinator and worker, such as ZF_LOG_LEVEL. */
   readonly env?: Readonly<Record<string, string>>;
   /** Takes lines about parts that end and start again; default the terminal. */
@@ -68,6 +81,11 @@ export interface EmbeddedFleet extends Fleet {
     readonly synced: boolean;
   };
   readonly redis: { readonly url: string; readonly passwordFile: string };
+  /** Every coordinator's API. */
+  readonly apiUrls: readonly string[];
+  readonly nodes: readonly EmbeddedNode[];
+  /** The reference of the tools image that it began with; `tools` in execution mode `process`. */
+  readonly image: string;
   readonly folder: string;
   readonly logs: string;
   /** The part of that name. Throws LaunchError when this fleet has none. */
@@ -96,17 +114,21 @@ export const startEmbedded = async (
       options.keys?.find((key) => key.tenant === tenant) ?? { tenant, apiKey: newApiKey() },
   );
   const operatorKey = newApiKey();
-  const first = tenants[0];
-  if (first === undefined) throw new LaunchError('a fleet needs at least one tenant');
+  const owner = tenants[0];
+  if (owner === undefined) throw new LaunchError('a fleet needs at least one tenant');
   const natsPlan = await planNats(nats, { folder, logs, env });
   const redisPlan = await planRedis(redis, { folder, logs, env });
-  const ports = {
-    api: options.port ?? (await portFrom(API_PORT)),
-    coordinator: await freePort(),
-    worker: await freePort(),
-    broker: await freePort(),
-  };
-  const brokerName = `embedded-${session.launchId}`;
+  const coordinators: CoordinatorPlan[] = [];
+  for (let n = 1; n <= (options.coordinators ?? 1); n += 1) {
+    const api = n === 1 ? (options.port ?? (await portFrom(API_PORT))) : await freePort();
+    coordinators.push({ suffix: suffixOf(n), ports: { api, admin: await freePort() } });
+  }
+  const nodes: NodePlan[] = [];
+  for (let n = 1; n <= (options.nodes ?? 1); n += 1) {
+    const suffix = suffixOf(n);
+    const brokerName = `embedded-${session.launchId}${suffix}`;
+    nodes.push({ suffix, ports: { worker: await freePort(), broker: await freePort() }, brokerName });
+  }
   const apps = planApps({
     mode,
     python,
@@ -114,8 +136,8 @@ export const startEmbedded = async (
     toolsDir: options.toolsDir ?? DEFINITIONS,
     folder,
     logs,
-    ports,
-    brokerName,
+    coordinators,
+    nodes,
     env: { ...env, ...options.env },
     nats: natsPlan,
     redis: redisPlan,
@@ -126,15 +148,20 @@ export const startEmbedded = async (
   });
   const specs = [natsPlan.spec, redisPlan.spec, ...apps];
   const parts = new Map(specs.map((spec) => [spec.name as PartName, new Part(spec, report)]));
-  if (mode !== 'process') session.make({ kind: 'tool-containers', broker: brokerName });
+  if (mode !== 'process')
+    for (const { brokerName } of nodes) session.make({ kind: 'tool-containers', broker: brokerName });
   session.make({ kind: 'processes', launchId: session.launchId });
   const stop = async (): Promise<void> => {
     for (const part of [...parts.values()].reverse()) await part.stop();
   };
   session.atEnd('the fleet', stop);
-  const apiUrl = `http://127.0.0.1:${ports.api}`;
+  const [first, node] = [coordinators[0], nodes[0]];
+  if (first === undefined || node === undefined)
+    throw new LaunchError('a fleet needs a coordinator and a node at least');
+  const apiUrls = coordinators.map(({ ports }) => localUrl(ports.api));
+  const apiUrl = localUrl(first.ports.api);
   const ready = (timeoutMs = READY_MS): Promise<boolean> =>
-    until(async () => ((await statusOf(apiUrl, first.apiKey))?.workers.ready ?? 0) > 0, {
+    until(async () => ((await statusOf(apiUrl, owner.apiKey))?.workers.ready ?? 0) > 0, {
       timeoutMs,
       everyMs: 50,
       signal: session.signal,
@@ -149,11 +176,17 @@ export const startEmbedded = async (
     session.check();
     throw new LaunchError(`no worker was ready after ${READY_MS / 1000} s; the logs are in ${logs}`);
   });
-  const adminUrl = (port: number): string => `http://127.0.0.1:${port}`;
+  const part = (name: PartName): Part => {
+    const found = parts.get(name);
+    if (found === undefined)
+      throw new LaunchError(`this fleet has no ${name}: its execution mode is ${mode}`);
+    return found;
+  };
   return {
     mode,
     apiUrl,
-    apiKey: first.apiKey,
+    apiUrls,
+    apiKey: owner.apiKey,
     tenants,
     operatorKey,
     parts,
@@ -162,10 +195,16 @@ export const startEmbedded = async (
     ready,
     stop,
     adminUrls: {
-      coordinator: adminUrl(ports.coordinator),
-      worker: adminUrl(ports.worker),
-      ...(mode === 'process' ? {} : { broker: adminUrl(ports.broker) }),
+      coordinator: localUrl(first.ports.admin),
+      worker: localUrl(node.ports.worker),
+      ...(mode === 'process' ? {} : { broker: localUrl(node.ports.broker) }),
     },
+    nodes: nodes.map((one) => ({
+      worker: part(`worker${one.suffix}` as PartName),
+      broker: parts.get(`broker${one.suffix}` as PartName),
+      workerUrl: localUrl(one.ports.worker),
+    })),
+    image,
     nats: {
       url: natsPlan.url,
       monitorUrl: natsPlan.monitorUrl,
@@ -174,14 +213,13 @@ export const startEmbedded = async (
       synced: nats.synced,
     },
     redis: { url: redisPlan.url, passwordFile: redisPlan.passwordFile },
-    part: (name) => {
-      const part = parts.get(name);
-      if (part === undefined)
-        throw new LaunchError(`this fleet has no ${name}: its execution mode is ${mode}`);
-      return part;
-    },
+    part,
   };
 };
+
+const suffixOf = (n: number): string => (n === 1 ? '' : `-${n}`);
+
+const localUrl = (port: number): string => `http://127.0.0.1:${port}`;
 
 /** `warm` where a Docker engine answers; otherwise `process`, with a plain warning. */
 const defaultMode = async (): Promise<'warm' | 'process'> => {

@@ -30,7 +30,7 @@ export interface PartSpec {
 
 export class Part {
   readonly name: string;
-  private readonly spec: PartSpec;
+  private spec: PartSpec;
   private readonly report: (line: string) => void;
   private child: ChildProcess | undefined;
   private wanted = false;
@@ -106,6 +106,13 @@ export class Part {
   /** Ends it and starts it again at once. */
   async restart(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
     await this.stop(signal);
+    await this.start();
+  }
+
+  /** Ends it in order and starts it with `env` besides what it had: as a deploy of another release does. */
+  async deploy(env: Readonly<Record<string, string>>): Promise<void> {
+    await this.stop();
+    this.spec = { ...this.spec, env: { ...this.spec.env, ...env } };
     await this.start();
   }
 

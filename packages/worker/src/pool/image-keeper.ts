@@ -23,7 +23,8 @@ export interface ImageKeeperOptions {
   readonly metrics: ImageMetrics;
 }
 
-const LOOK_EVERY_MS = 60_000;
+/** Images are looked at as often as one may become superfluous, within these. */
+const LOOK_EVERY_MS = { least: 1_000, most: 60_000 } as const;
 
 type Removal = ImagePlan['remove'][number];
 
@@ -43,7 +44,9 @@ export class ImageKeeper implements Service {
   }
 
   start(): Promise<void> {
-    this.stopTick = every(this.options.clock, LOOK_EVERY_MS, () => this.stir());
+    const { clock, policy } = this.options;
+    const everyMs = Math.max(LOOK_EVERY_MS.least, Math.min(policy.unusedMaxMs, LOOK_EVERY_MS.most));
+    this.stopTick = every(clock, everyMs, () => this.stir());
     this.stir();
     return Promise.resolve();
   }

@@ -1,0 +1,72 @@
+/**
+ * How many claims of several workers found a container, over restarts of the workers: their counters begin again at 0 with each.
+ *
+ * What a worker counted between the last look and its end is not seen; a worker that drains takes no jobs then.
+ */
+const CLAIMS = 'zf_pool_claims_total';
+const DISK = 'zf_images_disk_used_ratio';
+
+/** Samples of a Prometheus text: name with labels, and value. */
+const samplesOf = (text: string): [string, number][] =>
+  text
+    .split('\n')
+    .filter((line) => line !== '' && !line.startsWith('#'))
+    .map((line) => {
+      const space = line.lastIndexOf(' ');
+      return [line.slice(0, space), Number(line.slice(space + 1))];
+    });
+
+export class HitCount {
+  private readonly urls: readonly string[];
+  /** Of each worker what each counter stood at when it was last seen. */
+  private readonly last = new Map<string, number>();
+  private readonly counts = new Map<string, number>();
+
+  constructor(urls: readonly string[]) {
+    this.urls = urls;
+  }
+
+  /** Forgets what was counted so far. */
+  async begin(): Promise<void> {
+    await this.look();
+    this.counts.clear();
+  }
+
+  /** Adds what was counted since the last look. */
+  async look(): Promise<void> {
+    for (const url of this.urls)
+      for (const [name, value] of await this.read(url)) {
+        const how = /how="(\w+)"/.exec(name)?.[1];
+        if (!name.startsWith(`${CLAIMS}{`) || how === undefined) continue;
+        const key = `${url} ${name}`;
+        const before = this.last.get(key) ?? 0;
+        this.counts.set(how, (this.counts.get(how) ?? 0) + (value >= before ? value - before : value));
+        this.last.set(key, value);
+      }
+  }
+
+  get claims(): number {
+    return [...this.counts.values()].reduce((sum, count) => sum + count, 0);
+  }
+
+  /** Of all claims, the share that found a container. */
+  get share(): number {
+    return 1 - (this.counts.get('cold') ?? 0) / this.claims;
+  }
+
+  get summary(): string {
+    const words = [...this.counts].map(([how, count]) => `${count} ${how}`);
+    return `${words.join(', ')}: ${(100 * this.share).toFixed(1)} % hits`;
+  }
+
+  /** Of the engine's disk, the share that is used. */
+  async diskShare(): Promise<number> {
+    const samples = new Map(await this.read(this.urls[0] ?? ''));
+    return samples.get(DISK) ?? Number.NaN;
+  }
+
+  private async read(url: string): Promise<[string, number][]> {
+    const answer = await fetch(`${url}/metrics`).catch(() => undefined);
+    return answer === undefined ? [] : samplesOf(await answer.text());
+  }
+}
