@@ -79,8 +79,9 @@ def datagram(target):
     host, port = target.rsplit(":", 1)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
         one.settimeout(WAIT_S)
-        one.sendto(b"hello", (host, int(port)))
-        return "sent"
+        one.connect((host, int(port)))
+        one.send(b"hello")
+        return one.recv(100).decode()
 
 
 def name(target):
