@@ -22,6 +22,8 @@ const BYTES_MAX = 300_000;
 const [PUBLIC, STRANGER] = ['93.184.215.14', '93.184.215.15'];
 /** A network of public addresses that the worker itself is in, as overlays of some Swarms are. */
 const OWN = '45.79.10.1';
+/** The same, of an interface that nothing is plugged into. */
+const UNPLUGGED = '45.79.20.1';
 /** Docker's bridge on the host, and another container on it. */
 const [BRIDGE, CONTAINER] = ['172.17.0.1', '172.17.0.2'];
 /** Public, and refused by the operator. */
@@ -31,7 +33,7 @@ const [METADATA, PRIVATE, CARRIER] = ['169.254.169.254', '10.0.0.7', '100.100.10
 const listed = [`${PUBLIC}:80`, `${PUBLIC}:443`, `${PUBLIC}:8080`];
 /** Somebody answers here, and no job may ever get there. */
 const traps = [
-  ...[METADATA, BRIDGE, CONTAINER, PRIVATE, CARRIER, OWN, DENIED, '127.0.0.1', STRANGER].flatMap(
+  ...[METADATA, BRIDGE, CONTAINER, PRIVATE, CARRIER, OWN, UNPLUGGED, DENIED, '127.0.0.1', STRANGER].flatMap(
     (address) => [`${address}:80`, `${address}:443`],
   ),
   `${BRIDGE}:2375`,
@@ -48,6 +50,7 @@ const inside: Readonly<Record<string, readonly string[]>> = {
   private: [PRIVATE],
   carrier: [CARRIER],
   own: [OWN],
+  unplugged: [UNPLUGGED],
   denied: [DENIED],
   mixed: [PUBLIC, '127.0.0.1'],
   'mixed-late': [PUBLIC, PUBLIC, PUBLIC, PUBLIC, PUBLIC, METADATA],
@@ -62,6 +65,7 @@ const FLIPS = 6;
 const PLAN = {
   network: {
     own: [`${BRIDGE}/16`, `${CONTAINER}/16`, `${OWN}/24`],
+    unplugged: [`${UNPLUGGED}/24`],
     elsewhere: [PUBLIC, STRANGER, DENIED, METADATA, PRIVATE, CARRIER],
   },
   zone: {

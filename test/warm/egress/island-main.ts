@@ -17,9 +17,10 @@ import {
   type Seen,
   type Service,
 } from './island.js';
-import { Listeners } from './listeners.js';
+import { Far } from './far.js';
+import { Listeners, visit } from './listeners.js';
 import { NameServer } from './name-server.js';
-import { makeNetwork } from './network.js';
+import { askOwnNameServer } from './network.js';
 
 const DNS_PORT = 53;
 const JOB_WAIT_MS = 60_000;
@@ -54,15 +55,17 @@ const session = testSession();
 process.once('disconnect', () => void session.close().then(() => process.exit(0)));
 try {
   const folder = temporaryFolder(session);
-  await makeNetwork(plan.network, folder);
+  const { network, places } = plan;
+  const isFar = (place: string): boolean => network.elsewhere.includes(place.split(':')[0] ?? '');
+  const [nearPlaces, farPlaces] = [places.filter((place) => !isFar(place)), places.filter(isFar)];
+  const far = await Far.start({ network, places: farPlaces });
+  await askOwnNameServer(folder);
   const names = new NameServer(plan.zone);
   await names.listen(DNS_PORT, '127.0.0.1');
-  const listeners = new Listeners();
+  const near = new Listeners();
+  await near.listen(nearPlaces);
   const answered: string[] = [];
-  for (const place of plan.places) {
-    await listeners.listen(place);
-    if (await listeners.answers(place)) answered.push(place);
-  }
+  for (const place of places) if ((await visit(place)) === `hello from ${place}`) answered.push(place);
   writeDefinitions(folder, plan.hosts);
   const fleet = await startEmbedded(session, { mode: 'warm', toolsDir: folder, env: plan.env });
   // The fleet's own ports are known by now: they are listed as well.
@@ -79,13 +82,18 @@ try {
     apiKey: fleet.apiKey,
     requestTimeoutMs: JOB_WAIT_MS + 10_000,
   });
-  const look = async (): Promise<Seen> => ({
-    visits: listeners.visits,
-    requests: listeners.requests,
-    asked: names.asked,
-    verdicts: await verdictsOf(fleet),
-    audit: auditOf(fleet),
-  });
+  const look = async (): Promise<Seen> => {
+    // Behind its own visits, one to each place.
+    const [here, there] = [nearPlaces.length, farPlaces.length];
+    const { visits, requests } = await far.guests();
+    return {
+      visits: [...near.visits.slice(here), ...visits.slice(there)],
+      requests: [...near.requests.slice(here), ...requests.slice(there)],
+      asked: names.asked,
+      verdicts: await verdictsOf(fleet),
+      audit: auditOf(fleet),
+    };
+  };
   process.on('message', (question: Question) => {
     const { n, submit } = question;
     const done = submit === undefined ? look() : client.submit(submit, { waitMs: JOB_WAIT_MS });

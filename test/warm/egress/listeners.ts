@@ -6,33 +6,29 @@ import { once } from 'node:events';
 import { createServer, get, type IncomingMessage, type ServerResponse } from 'node:http';
 
 /** What `/big` sends, in bytes: more than a job of these tests may receive. */
-export const BIG_BYTES = 4 * 1024 * 1024;
+const BIG_BYTES = 4 * 1024 * 1024;
 
-export class Listeners {
+/** Who came, and for what. */
+export interface Guests {
   /** Where somebody came, `address:port`, one for each connection. */
-  readonly visits: string[] = [];
+  readonly visits: readonly string[];
   /** What was asked for, `host path`, one for each request. */
+  readonly requests: readonly string[];
+}
+
+export class Listeners implements Guests {
+  readonly visits: string[] = [];
   readonly requests: string[] = [];
 
-  /** Listens at `address:port`. */
-  async listen(place: string): Promise<void> {
-    const [address = '', port = ''] = place.split(':');
-    const server = createServer((request, response) => this.answer(place, request, response));
-    server.on('connection', () => void this.visits.push(place));
-    server.listen(Number(port), address);
-    await once(server, 'listening');
-  }
-
-  /** Whether a visitor of this machine's gets an answer there, which leaves no trace. */
-  async answers(place: string): Promise<boolean> {
-    const came = this.visits.length;
-    const [response] = (await once(get(`http://${place}/`, { agent: false }), 'response')) as [
-      IncomingMessage,
-    ];
-    response.resume();
-    await once(response, 'end');
-    this.requests.pop();
-    return this.visits.splice(came).includes(place);
+  /** Listens at each `address:port`. */
+  async listen(places: readonly string[]): Promise<void> {
+    for (const place of places) {
+      const [address = '', port = ''] = place.split(':');
+      const server = createServer((request, response) => this.answer(place, request, response));
+      server.on('connection', () => void this.visits.push(place));
+      server.listen(Number(port), address);
+      await once(server, 'listening');
+    }
   }
 
   private answer(place: string, request: IncomingMessage, response: ServerResponse): void {
@@ -44,3 +40,11 @@ export class Listeners {
     else response.end(`hello from ${place}`);
   }
 }
+
+/** Visits a place, with one connection and one request. Gives what it says. */
+export const visit = async (place: string): Promise<string> => {
+  const [response] = (await once(get(`http://${place}/`, { agent: false }), 'response')) as [IncomingMessage];
+  let text = '';
+  for await (const piece of response.setEncoding('utf8')) text += String(piece);
+  return text;
+};
