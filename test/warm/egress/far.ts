@@ -1,10 +1,10 @@
 /** The far end of an island's network, as the island's process sees it. */
 import { fork, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { join } from 'node:path';
 import { ROOT } from '@zerofleet/launch';
 import type { FarPlan } from './far-main.js';
 import type { Guests } from './listeners.js';
+import { nextMessage } from './message.js';
 import { joinFar, makeNear } from './network.js';
 
 const ENTRY = join(ROOT, 'test', 'dist', 'warm', 'egress', 'far-main.js');
@@ -20,7 +20,7 @@ export class Far {
   static async start(plan: FarPlan): Promise<Far> {
     const far = new Far(fork(ENTRY, { execPath: 'unshare', execArgv: ['--net', process.execPath] }));
     // It has its namespace by now.
-    await far.next();
+    await nextMessage<Guests>(far.child);
     await makeNear(plan.network, far.child.pid ?? 0);
     await far.ask(plan);
     await joinFar(plan.network);
@@ -34,15 +34,6 @@ export class Far {
 
   private ask(message: object): Promise<Guests> {
     this.child.send(message);
-    return this.next();
-  }
-
-  private async next(): Promise<Guests> {
-    const [guests] = (await Promise.race([once(this.child, 'message'), once(this.child, 'exit')])) as [
-      Guests,
-    ];
-    if (this.child.exitCode !== null || this.child.signalCode !== null)
-      throw new Error('the far end is gone');
-    return guests;
+    return nextMessage<Guests>(this.child);
   }
 }

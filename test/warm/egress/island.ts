@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { ROOT } from '@zerofleet/launch';
 import type { JobView, Submit } from '@zerofleet/protocol';
 import type { Place } from '../../abuse/harness/places.js';
+import { nextMessage } from './message.js';
 import type { NetworkPlan } from './network.js';
 import type { Zone } from './name-server.js';
 
@@ -96,9 +97,7 @@ export class Island {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
     child.send(plan);
-    const first = await Promise.race([once(child, 'message'), once(child, 'exit')]);
-    if (child.exitCode !== null || child.signalCode !== null) throw new Error('the island did not start');
-    return new Island(child, first[0] as IslandFacts);
+    return new Island(child, await nextMessage<IslandFacts>(child));
   }
 
   /** Submits a job and waits for its outcome. */
