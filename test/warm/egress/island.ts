@@ -8,7 +8,7 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { ROOT } from '@zerofleet/launch';
+import { ensureIproute, ROOT } from '@zerofleet/launch';
 import type { JobView, Submit } from '@zerofleet/protocol';
 import type { Place } from '../../abuse/harness/places.js';
 import { nextMessage } from './message.js';
@@ -90,6 +90,7 @@ export class Island {
 
   /** Starts one. Its process says at the terminal why it could not. */
   static async start(plan: IslandPlan): Promise<Island> {
+    await ensureIproute();
     const asUser = process.getuid?.() === 0 ? [] : ['--map-root-user'];
     const child = fork(ENTRY, {
       execPath: 'unshare',
