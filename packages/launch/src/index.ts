@@ -21,6 +21,7 @@ export { readStream } from './streams.js';
 export { ensureEngine, whyNoEngine } from './host/engine.js';
 export { docker, engineAnswers } from './host/docker.js';
 export { copyDisk, makeDisk, mountDisk, removeDisk, whyNoDisks, type Disk } from './host/disk.js';
+export { ensureIproute } from './host/iproute.js';
 export { ensureNats, type NatsBinary } from './host/nats.js';
 export { ensureRedis } from './host/redis.js';
 export { ensurePython } from './host/python.js';

@@ -8,14 +8,14 @@ import { Resolver } from 'node:dns/promises';
 import { connect, isIP, type Socket } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import type { IpRange } from '@zerofleet/model';
-import { networksOfThisHost } from './address-guard.js';
+import { networksOfThisHost } from './own-networks.js';
 
 export interface Network {
   /** The addresses of `name`, at least one. Rejects when there are none, or `signal` is aborted. */
   resolve(name: string, signal: AbortSignal): Promise<readonly string[]>;
   /** A connection whose two directions end apart. Rejects when there is none, or `signal` is aborted. */
   dial(address: string, port: number, signal: AbortSignal): Promise<Socket>;
-  /** Networks that the worker itself is in. */
+  /** Networks that the worker itself is in, and addresses at which it would reach itself. */
   ownNetworks(): readonly IpRange[];
 }
 

@@ -37,8 +37,9 @@ export const reach = async (
   const deadlineMs = tools.clock.nowMs() + tools.connectMs;
   const found = host.kind === 'address' ? [spelled] : await lookUp(host.name, tools, signal);
   if ('kind' in found) return found;
+  const judge = tools.guard.judge();
   for (const address of found) {
-    const reason = refusalOf(address, tools.guard);
+    const reason = refusalOf(address, judge);
     if (reason !== undefined)
       return {
         kind: 'refused',
@@ -102,9 +103,9 @@ const connectToOne = async (
   return { kind: 'refused', code: isLate ? 'late' : 'unreachable', message };
 };
 
-const refusalOf = (address: string, guard: AddressGuard): string | undefined => {
-  const ip: IpAddress | undefined = parseIp(address);
-  return ip === undefined ? 'not one that can be read' : guard.refusal(ip);
+const refusalOf = (address: string, judge: (ip: IpAddress) => string | undefined): string | undefined => {
+  const ip = parseIp(address);
+  return ip === undefined ? 'not one that can be read' : judge(ip);
 };
 
 /** A signal that is aborted with `signal`, or after `ms`. */
