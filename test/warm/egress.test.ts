@@ -13,7 +13,7 @@ import { endOf, submissionOf } from '../abuse/harness/attack.js';
 import { nothingReached } from '../abuse/harness/claims.js';
 import { outputOf } from '../fleet/client.js';
 import { eventually } from '../fleet/eventually.js';
-import { Island, SERVICES, type AuditLine, type Seen, type Service } from './egress/island.js';
+import { Island, SERVICES, type AuditLine, type Seen } from './egress/island.js';
 
 const START_MS = 120_000;
 const BYTES_MAX = 300_000;
@@ -82,20 +82,18 @@ const PLAN = {
   },
   places: [...listed, ...traps],
   hosts: [
-    ...[
-      'api.example.com:80',
-      'api.example.com',
-      '*.wild.example.com',
-      `${PUBLIC}:8080`,
-      `${OWN}:443`,
-      `${DENIED}:443`,
-    ],
-    ...['rebind.example.com', 'flip.example.com', '*.inside.example.com', '*.inside.example.com:80'],
+    'api.example.com:80',
+    'api.example.com',
+    '*.wild.example.com',
+    'rebind.example.com',
+    'flip.example.com',
+    '*.inside.example.com',
+    '*.inside.example.com:80',
+    `${PUBLIC}:8080`,
+    `${OWN}:443`,
+    `${DENIED}:443`,
   ],
-  services: Object.fromEntries(SERVICES.map((service) => [service, 'service.example.com'])) as Record<
-    Service,
-    string
-  >,
+  service: 'service.example.com',
   env: { ZF_EGRESS_BYTES_MAX: String(BYTES_MAX), ZF_EGRESS_DENY_CIDRS: `${DENIED}/32` },
 };
 

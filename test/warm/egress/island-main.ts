@@ -72,7 +72,7 @@ try {
   const ports = portsOf(fleet);
   writeDefinitions(folder, [
     ...plan.hosts,
-    ...SERVICES.map((service) => `${plan.services[service]}:${ports[service]}`),
+    ...SERVICES.map((service) => `${plan.service}:${ports[service]}`),
   ]);
   await fleet.part('coordinator').restart();
   await fleet.part('worker').restart();

@@ -23,8 +23,8 @@ export interface IslandPlan {
   readonly places: readonly string[];
   /** Hosts that code_execution lists. */
   readonly hosts: readonly string[];
-  /** Names that it lists too, each at the port of the fleet's service of that key. */
-  readonly services: Readonly<Record<Service, string>>;
+  /** A name that it lists too, at the port of each of the fleet's services. */
+  readonly service: string;
   /** Further environment of coordinator and worker. */
   readonly env: Readonly<Record<string, string>>;
 }
