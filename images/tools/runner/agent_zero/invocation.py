@@ -81,15 +81,16 @@ async def _invoke(tool: Loaded, agent: Agent, arguments: dict[str, Any]) -> dict
 
 
 def _value(response: Any, agent: Agent) -> dict[str, Any]:
-    value: dict[str, Any] = {"message": response.message, "breakLoop": bool(response.break_loop)}
+    entries = [entry for entry in agent.history if isinstance(entry, dict)]
+    said = [str(entry["tool_result"]) for entry in entries if "tool_result" in entry]
+    content = [part for entry in entries for part in entry.get("raw_content", [])]
+    # What a tool has to say that gives content comes after it ran, if at all; before that its message is only a placeholder.
+    message = "\n".join(said) if content else response.message
+    value: dict[str, Any] = {"message": message, "breakLoop": bool(response.break_loop)}
     if response.additional:
         value["additional"] = response.additional
-    said = [entry["tool_result"] for entry in agent.history if isinstance(entry, dict) and "tool_result" in entry]
-    if said and said[-1].strip() != str(response.message).strip():
-        value["message"] = said[-1]
-    content = [entry["raw_content"] for entry in agent.history if isinstance(entry, dict) and "raw_content" in entry]
     if content:
-        value["content"] = [part for parts in content for part in parts]
+        value["content"] = content
     notifications = AgentContext.notifications.take()
     if notifications:
         value["notifications"] = notifications
