@@ -32,5 +32,6 @@ def _ask(url: str, query: str) -> Any:
     import urllib.request  # In the job's process: it opens sockets, and is large.
 
     data = urllib.parse.urlencode({"q": query, "format": "json"}).encode()
-    with urllib.request.urlopen(url, data, _PATIENCE_S) as answer:
+    # A new one each time: the proxy is this call's.
+    with urllib.request.build_opener().open(url, data, _PATIENCE_S) as answer:
         return json.loads(answer.read(_ANSWER_BYTES_MAX))

@@ -3,7 +3,8 @@
 M1  A call is over when its prompt is there, within hundredths of a second: upstream looks twice a second, and waits a whole one
     for a new shell to say nothing more.
 M2  The prompt is one that upstream knows as such, whoever the user is and whatever the directory is called.
-M3  What is reset is gone with everything below it; upstream ends the shell alone.
+M3  What is reset is gone with everything that was started there, also what has left it for a session of its own; upstream ends
+    the shell alone. A terminal's processes are known by a variable, unless they took it away.
 M4  A shell that has ended is not waited for, and the next call gets another one; upstream waits for it half a minute.
 """
 
@@ -23,10 +24,13 @@ from agent_zero.layout import Layout
 from agent_zero.stub_agent import Agent
 
 _POLL_S = 0.02
+# What is ended may breed for that long.
+_ENDED_S_MAX = 2.0
 # Upstream waits that long where it waits for a new shell to say nothing more.
 _LONG_IDLE_S = 0.5
 _PROMPT_AT_END = re.compile(r"[$#] ?\Z")
 _STATE = "_cet_state"
+_MARK = "ZF_TERMINAL"
 # Exported, so it is set before any file of the system's makes another prompt of it. A $ or # in the directory would hide the end of
 # the prompt from upstream.
 PROMPT_COMMAND = 'PS1="tool@\\h:${PWD//[\\$#]/_}\\\\$ "'
@@ -142,24 +146,34 @@ def _mend_start(sessions: type[Any]) -> None:
 
 
 def _mend_end(sessions: type[Any]) -> None:
-    upstreams = sessions.kill
+    upstreams_init, upstreams_kill = sessions.__init__, sessions.kill
 
-    @wraps(upstreams)
+    @wraps(upstreams_init)
+    def init(self: Any, *args: Any, **kwargs: Any) -> None:
+        self.zerofleet_mark = f"{_MARK}={os.urandom(8).hex()}"
+        name, value = self.zerofleet_mark.split("=")
+        upstreams_init(self, *args, **{**kwargs, "env": {**(kwargs.get("env") or os.environ), name: value}})
+
+    @wraps(upstreams_kill)
     def kill(self: Any) -> None:
-        if self._proc is not None and self._proc.returncode is None:
-            _end_below(self._proc.pid)
-        upstreams(self)
+        if self._proc is not None:
+            _end_all_of(self._proc.pid, self.zerofleet_mark)
+        upstreams_kill(self)
 
+    sessions.__init__ = init
     sessions.kill = kill
     # It would start an event loop inside of the one that runs, to end what `kill` has ended.
     sessions.__del__ = lambda self: None
 
 
-def _end_below(root: int) -> None:
+def _end_all_of(shell: int, mark: str) -> None:
     """M3. Stopped first, so that none has another before it is ended itself."""
-    while True:
+    until = time.monotonic() + _ENDED_S_MAX
+    while time.monotonic() < until:
         processes = descendants.table()
-        living = [pid for pid in descendants.below([root], processes) if not _is_dead(pid)]
+        below = set(descendants.below([shell], processes))
+        mine = descendants.below([os.getpid()], processes)
+        living = [pid for pid in mine if pid != shell and _is_alive(pid) and (pid in below or _is_marked(pid, mark))]
         if not living:
             return
         for number in (signal.SIGSTOP, signal.SIGKILL):
@@ -167,9 +181,17 @@ def _end_below(root: int) -> None:
                 descendants.send(os.kill, pid, number)
 
 
-def _is_dead(pid: int) -> bool:
+def _is_marked(pid: int, mark: str) -> bool:
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as file:
+            return mark.encode() in file.read().split(b"\0")
+    except OSError:
+        return False
+
+
+def _is_alive(pid: int) -> bool:
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
-            return file.read().rpartition(b")")[2].split()[0] in (b"Z", b"X")
+            return file.read().rpartition(b")")[2].split()[0] not in (b"Z", b"X")
     except OSError:
-        return True
+        return False

@@ -13,8 +13,8 @@ print("said while it was imported")
 
 
 class TTYSession:
-    def __init__(self, cmd, *, cwd=None):
-        self.cmd, self.cwd, self._proc = cmd, cwd, None
+    def __init__(self, cmd, *, cwd=None, env=None):
+        self.cmd, self.cwd, self.env, self._proc = cmd, cwd, env or os.environ.copy(), None
 
     def __del__(self):
         # Whoever collects this starts an event loop, in the middle of another one.
@@ -33,7 +33,7 @@ class TTYSession:
         ways[3] &= ~termios.ECHO
         termios.tcsetattr(slave, termios.TCSANOW, ways)
         self._proc = await asyncio.create_subprocess_shell(
-            self.cmd, stdin=slave, stdout=slave, stderr=slave, cwd=self.cwd, env=os.environ.copy()
+            self.cmd, stdin=slave, stdout=slave, stderr=slave, cwd=self.cwd, env=self.env
         )
         os.close(slave)
         asyncio.get_running_loop().add_reader(self._master, self._take)
