@@ -1,6 +1,7 @@
 """Golden calls: stories of calls with what has to come of them, as data (golden/*.json), and whether it does.
 
-A story is one session: `{"what", "layouts"?, "calls": [{"tool", "args", "alone"?, "cancelWhenOutputHas"?, "expect"}]}`. In `args`
+A story is one session: `{"what", "layouts"?, "calls": [{"tool", "args", "alone"?, "cancelWhenOutputHas"?,
+"expect"}]}`, where a call is cancelled at once when its output has to have nothing for that. In `args`
 `{work}` stands for the work directory. A call that is `alone` is none of the session: it begins the next one. `expect` names parts of
 the RESULT by their path (`ok`, `value.message`, `error.code`, …), and beside them `output` (what was streamed), `refused` (why the
 call was not taken) and `atMostMs`. What is expected is a value, or an object of: `has` (texts in it), `lacks`, `matches` (a regular
@@ -85,15 +86,15 @@ def _call(runner: Runner, call: dict[str, Any], args: dict[str, Any]) -> Happene
     runner.expect(STARTED)
     output, until = bytearray(), call.get("cancelWhenOutputHas")
     while True:
+        if until is not None and until.encode() in output:
+            runner.signal("TERM")
+            until = None
         kind, payload = runner.receive(4 * PATIENCE_S)
         if kind == RESULT:
             ms = (time.perf_counter() - began) * 1000
             return Happened({**json.loads(payload), "output": output.decode("utf-8", "replace")}, ms)
         if kind == OUT:
             output += payload
-        if until is not None and until.encode() in output:
-            runner.signal("TERM")
-            until = None
 
 
 def _filled(value: Any, work: str) -> Any:

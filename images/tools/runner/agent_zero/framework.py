@@ -58,6 +58,8 @@ def _helpers(layout: Layout, searxng_url: str | None) -> dict[str, dict[str, Any
             "call_extensions_sync": _nothing,
             "extensible": lambda function: function,
         },
+        # Imported by a search engine that does not use it, with all that it takes.
+        "memory": {},
         "history": {"RawMessage": dict},
         "plugins": {"get_plugin_config": PluginConfigs(layout).get},
         "projects": {"get_context_project_name": _nothing, "get_project_folder": _nothing},

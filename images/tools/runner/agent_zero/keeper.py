@@ -19,7 +19,7 @@ from agent_zero.stub_agent import Agent
 from channel import Channel
 from frames import decode_json
 from messages import CALL, INTERRUPT, RETURNED
-from report import Answer
+from report import Answer, killed_by
 
 # How long what was interrupted has to end by itself.
 _HEED_S = 0.2
@@ -38,7 +38,9 @@ class _Keeper:
         self._agent = Agent(tools[run["tool"]].layout)
         self._env: set[str] = set()
         self._loop = asyncio.new_event_loop()
+        # The call under way, and what its tool does of it once that has begun.
         self._task: asyncio.Task[None] | None = None
+        self._work: asyncio.Task[Answer] | None = None
         self._since_ticks = 0
 
     def serve(self) -> NoReturn:
@@ -61,7 +63,8 @@ class _Keeper:
         elif kind == INTERRUPT and self._task is not None and not self._agent.is_cancelled:
             self._agent.is_cancelled = True
             terminal.interrupt(self._agent, self._since_ticks, signal.SIGTERM)
-            self._task.cancel()
+            if self._work is not None:
+                self._work.cancel()
 
     def _begin(self, run: dict[str, Any]) -> None:
         for name in self._env - run["env"].keys():
@@ -73,7 +76,14 @@ class _Keeper:
         self._task = self._loop.create_task(self._serve(run))
 
     async def _serve(self, run: dict[str, Any]) -> None:
-        answer = await invoke(self._tools[run["tool"]], self._agent, run["arguments"])
+        answer = killed_by(signal.SIGTERM)
+        if not self._agent.is_cancelled:
+            self._work = self._loop.create_task(invoke(self._tools[run["tool"]], self._agent, run["arguments"]))
+            try:
+                answer = await self._work
+            except asyncio.CancelledError:
+                pass  # Before its first step; later it answers for itself.
+        self._work = None
         if self._agent.is_cancelled:
             await self._end_interrupted()
         terminal.bury_orphans(self._agent)
