@@ -25,6 +25,8 @@ from golden_calls import play, stories  # noqa: E402
 
 # The release whose definitions fit a layout.
 _RELEASE_OLD, _RELEASE_NEW = "0.9.8.2", "1.7"
+_SEARXNG_PORT = 18_888
+_SEARXNG = ["--searxng", f"http://127.0.0.1:{_SEARXNG_PORT}/search"]
 
 
 def main() -> int:
@@ -43,9 +45,9 @@ def main() -> int:
 def _play_all(asked: argparse.Namespace, layout: Layout, definitions: str) -> int:
     failed = 0
     with _runner(asked, layout, definitions) as runner:
-        work = "/work" if asked.image else runner.work
+        places = {"work": "/work" if asked.image else runner.work, "port": str(_SEARXNG_PORT)}
         for story in stories("old" if layout.is_old else "new"):
-            wrong = play(story, runner, work)
+            wrong = play(story, runner, places)
             failed += bool(wrong)
             print(f"{'not ok' if wrong else 'ok'}: {story.what}", *wrong, sep="\n  ", flush=True)
     return failed
@@ -53,7 +55,7 @@ def _play_all(asked: argparse.Namespace, layout: Layout, definitions: str) -> in
 
 def _runner(asked: argparse.Namespace, layout: Layout, definitions: str) -> Runner:
     if asked.image is None:
-        return Runner(options=["--agent-zero", layout.root, "--definitions", definitions], isolated=False)
+        return Runner(options=["--agent-zero", layout.root, "--definitions", definitions, *_SEARXNG], isolated=False)
     mounts = {RUNNER: "/opt/zerofleet/runner", layout.root: "/a0", definitions: "/definitions"}
     programs = os.path.join(layout.root, "docker", "run", "fs", "exe")
     if os.path.isdir(programs):
@@ -72,7 +74,7 @@ def _in_container(image: str, mounts: dict[str, str]) -> list[str]:
     runner = "/opt/zerofleet/runner --mode container --agent-zero /a0 --definitions /definitions"
     # Isolated, Python would not look there.
     flags = "-P -s -u" if "/packages" in mounts.values() else "-I -u"
-    start = f"PYTHONPATH=/packages exec python3 {flags} {runner}"
+    start = f"PYTHONPATH=/packages exec python3 {flags} {runner} {' '.join(_SEARXNG)}"
     options = ["-i", "--rm", "--init", "--network=none", "--read-only", "--user=0", *given.split(), *tmpfs, *volumes]
     return ["docker", "run", *options, "--entrypoint=/bin/sh", image, "-c", start]
 

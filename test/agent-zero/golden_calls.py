@@ -2,7 +2,8 @@
 
 A story is one session: `{"what", "layouts"?, "calls": [{"tool", "args", "alone"?, "cancelWhenOutputHas"?,
 "expect"}]}`, where a call is cancelled at once when its output has to have nothing for that. In `args`
-`{work}` stands for the work directory. A call that is `alone` is none of the session: it begins the next one. `expect` names parts of
+`{work}` stands for the work directory and `{port}` for that of the SearXNG that the runner was told of, on the
+loopback, which is a story's to start. A call that is `alone` is none of the session: it begins the next one. `expect` names parts of
 the RESULT by their path (`ok`, `value.message`, `error.code`, …), and beside them `output` (what was streamed), `refused` (why the
 call was not taken) and `atMostMs`. What is expected is a value, or an object of: `has` (texts in it), `lacks`, `matches` (a regular
 expression), `count` (of items).
@@ -45,13 +46,13 @@ def stories(layout: str) -> Iterator[Story]:
                     yield story
 
 
-def play(story: Story, runner: Runner, work: str) -> list[str]:
-    """What went otherwise than expected; the runner is ready for the next story."""
+def play(story: Story, runner: Runner, places: dict[str, str]) -> list[str]:
+    """What went otherwise than expected; `places` is what stands for what. The runner is ready for the next story."""
     wrong: list[str] = []
     for number, call in enumerate(story.calls):
         if call.get("alone"):
             runner.reset()
-        happened = _call(runner, call, _filled(call["args"], work))
+        happened = _call(runner, call, _filled(call["args"], places))
         for fault in faults(call["expect"], happened):
             wrong.append(f"{story.what}, call {number + 1} ({call['tool']}): {fault}")
         if call.get("alone"):
@@ -97,12 +98,14 @@ def _call(runner: Runner, call: dict[str, Any], args: dict[str, Any]) -> Happene
             output += payload
 
 
-def _filled(value: Any, work: str) -> Any:
+def _filled(value: Any, places: dict[str, str]) -> Any:
     if isinstance(value, str):
-        return value.replace("{work}", work)
+        for name, place in places.items():
+            value = value.replace("{" + name + "}", place)
+        return value
     if isinstance(value, list):
-        return [_filled(one, work) for one in value]
-    return {name: _filled(one, work) for name, one in value.items()} if isinstance(value, dict) else value
+        return [_filled(one, places) for one in value]
+    return {name: _filled(one, places) for name, one in value.items()} if isinstance(value, dict) else value
 
 
 def _part(parts: Any, path: str) -> Any:

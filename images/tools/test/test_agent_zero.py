@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import shutil
+import socket
 import sys
 import tempfile
 import unittest
@@ -48,10 +49,13 @@ class AgentZeroCase(unittest.TestCase):
 
 class GoldenOfNewLayout(AgentZeroCase):
     def test_golden_calls(self) -> None:
-        runner = self.start()
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        runner = self.start("--searxng", f"http://127.0.0.1:{port}/search")
+        places = {"work": runner.work, "port": str(port)}
         for story in stories(self.layout):
             with self.subTest(story.what):
-                self.assertEqual(play(story, runner, runner.work), [])
+                self.assertEqual(play(story, runner, places), [])
 
 
 class GoldenOfOldLayout(GoldenOfNewLayout):
