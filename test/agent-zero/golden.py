@@ -1,9 +1,9 @@
 """Runs the golden calls against a tree of Agent Zero's, and reports where the tree is not what the definitions were written for.
 
-    npm run test:agent-zero -- --root PATH [--image IMAGE [--packages PATH] [--program FILE]...] [--definitions PATH]
+    npm run test:agent-zero -- --root PATH [--definitions PATH] [--image IMAGE [--as-is | [--packages PATH] [--program FILE]...]]
 
-The runner is started by the Python that runs this, which has to have upstream's packages, or in a container of IMAGE with the tree at
-/a0, PATH as the packages of its Python, and each FILE as a program. Exit codes: 0 all as expected, 1 not, 2 no such tree.
+The runner is started by the Python that runs this, which has to have upstream's packages, or in a container of IMAGE with the runner,
+the tree, PATH as the packages of its Python, and each FILE as a program; or, as it is, in one of an image that has all that. Exit codes: 0 all as expected, 1 not, 2 no such tree.
 """
 
 from __future__ import annotations
@@ -27,6 +27,14 @@ from golden_calls import play, stories  # noqa: E402
 _RELEASE_OLD, _RELEASE_NEW = "0.9.8.2", "1.7"
 _SEARXNG_PORT = 18_888
 _SEARXNG = ["--searxng", f"http://127.0.0.1:{_SEARXNG_PORT}/search"]
+
+_TMPFS = "uid=10001,gid=10001,mode=700,exec"
+# As workers start it.
+_CONTAINER = [
+    *"docker run -i --rm --init --network=none --read-only --user=0 --security-opt=no-new-privileges --cap-drop=ALL".split(),
+    *(f"--cap-add={capability}" for capability in ("SETUID", "SETGID", "KILL")),
+    *(f"--tmpfs={place}:{_TMPFS}" for place in ("/work", "/tmp")),
+]
 
 
 def main() -> int:
@@ -56,6 +64,8 @@ def _play_all(asked: argparse.Namespace, layout: Layout, definitions: str) -> in
 def _runner(asked: argparse.Namespace, layout: Layout, definitions: str) -> Runner:
     if asked.image is None:
         return Runner(options=["--agent-zero", layout.root, "--definitions", definitions, *_SEARXNG], isolated=False)
+    if asked.as_is:
+        return Runner(command=[*_CONTAINER, asked.image, *_SEARXNG])
     mounts = {RUNNER: "/opt/zerofleet/runner", layout.root: "/a0", definitions: "/definitions"}
     programs = os.path.join(layout.root, "docker", "run", "fs", "exe")
     if os.path.isdir(programs):
@@ -67,22 +77,19 @@ def _runner(asked: argparse.Namespace, layout: Layout, definitions: str) -> Runn
 
 
 def _in_container(image: str, mounts: dict[str, str]) -> list[str]:
-    """As workers start it, and without a network too."""
-    given = "--cap-drop=ALL --cap-add=SETUID --cap-add=SETGID --cap-add=KILL --security-opt=no-new-privileges"
-    tmpfs = [f"--tmpfs={place}:uid=10001,gid=10001,mode=700,exec" for place in ("/work", "/tmp")]
     volumes = [f"--volume={here}:{there}:ro" for here, there in mounts.items()]
     runner = "/opt/zerofleet/runner --mode container --agent-zero /a0 --definitions /definitions"
     # Isolated, Python would not look there.
     flags = "-P -s -u" if "/packages" in mounts.values() else "-I -u"
     start = f"PYTHONPATH=/packages exec python3 {flags} {runner} {' '.join(_SEARXNG)}"
-    options = ["-i", "--rm", "--init", "--network=none", "--read-only", "--user=0", *given.split(), *tmpfs, *volumes]
-    return ["docker", "run", *options, "--entrypoint=/bin/sh", image, "-c", start]
+    return [*_CONTAINER, *volumes, "--entrypoint=/bin/sh", image, "-c", start]
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--root", required=True)
     parser.add_argument("--image")
+    parser.add_argument("--as-is", action="store_true")
     parser.add_argument("--packages")
     parser.add_argument("--program", action="append", default=[])
     parser.add_argument("--definitions")

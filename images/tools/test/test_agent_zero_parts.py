@@ -9,11 +9,13 @@ import os
 import sys
 import tempfile
 import threading
+import types
 import unittest
 import urllib.parse
 
 sys.path.append(os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "runner"))
 
+from agent_zero import proxies  # noqa: E402
 from agent_zero.arguments import normalised  # noqa: E402
 from agent_zero.layout import Layout, NoTree  # noqa: E402
 from agent_zero.log import unwritten  # noqa: E402
@@ -131,6 +133,21 @@ class Search(unittest.TestCase):
     def test_says_when_nobody_is_configured(self) -> None:
         with self.assertRaises(NoSearch):
             asyncio.run(searcher(None)("x"))
+
+
+class WayOut(unittest.TestCase):
+    def test_is_the_environments_whatever_a_tool_says(self) -> None:
+        class ClientSession:
+            def __init__(self, base: str = "", trust_env: bool = False) -> None:
+                self.said = (base, trust_env)
+
+        module = types.ModuleType("aiohttp")
+        module.ClientSession = ClientSession  # type: ignore[attr-defined]
+        sys.modules["aiohttp"] = module
+        self.addCleanup(sys.modules.pop, "aiohttp")
+        proxies.mend()
+        self.assertEqual(ClientSession("b", trust_env=False).said, ("b", True))
+        self.assertEqual(ClientSession().said, ("", True))
 
 
 class Tokens(unittest.TestCase):

@@ -19,7 +19,7 @@ from functools import partial
 from types import ModuleType
 from typing import Any
 
-from agent_zero import definitions, framework, terminal, tool_base
+from agent_zero import definitions, framework, proxies, terminal, tool_base
 from agent_zero.definitions import Definition
 from agent_zero.invocation import Loaded, call
 from agent_zero.keeper import keep
@@ -29,6 +29,9 @@ from tools import Tool
 
 # A module that upstream imports under a name where it is no more, and where it is.
 _MOVED = {"tools.memory_load": "plugins._memory.tools.memory_load"}
+
+
+_REASON_CHARS_MAX = 1_000
 
 
 class Unloadable(Exception):
@@ -52,6 +55,7 @@ def load(root: str, definitions_folder: str, searxng_url: str | None) -> dict[st
         loaded: dict[str, Loaded] = {}
         for definition in defined:
             tools[definition.name] = _load(layout, definition, base, loaded)
+        proxies.mend()
     return tools
 
 
@@ -59,7 +63,7 @@ def _load(layout: Layout, definition: Definition, base: type[Any], loaded: dict[
     try:
         tool_class = _class_of(layout, definition.tool, base)
     except Exception as error:  # D2; whatever upstream's code raises.
-        why = f"it does not load: {type(error).__name__}: {error}"
+        why = f"it does not load: {type(error).__name__}: {error}"[:_REASON_CHARS_MAX]
         return Tool(definition.version, _never, refusal=why)
     tool = loaded[definition.name] = Loaded(layout, tool_class, definition)
     return Tool(definition.version, partial(call, tool), partial(keep, loaded))
