@@ -1,4 +1,5 @@
-"""Whether a tree of Agent Zero's is the one that definitions were written for, by the hashes of its files. Reads files only."""
+"""Whether a tree of Agent Zero's is the one that definitions were written for, by the hashes of its files. Reads files
+only."""
 
 from __future__ import annotations
 

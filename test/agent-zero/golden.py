@@ -1,9 +1,12 @@
-"""Runs the golden calls against a tree of Agent Zero's, and reports where the tree is not what the definitions were written for.
+"""Runs the golden calls against a tree of Agent Zero's, and reports where the tree is not what the definitions were
+written for.
 
-    npm run test:agent-zero -- --root PATH [--definitions PATH] [--image IMAGE [--as-is | [--packages PATH] [--program FILE]...]]
+    npm run test:agent-zero -- --root PATH [--definitions PATH]
+        [--image IMAGE [--as-is | [--packages PATH] [--program FILE]...]]
 
-The runner is started by the Python that runs this, which has to have upstream's packages, or in a container of IMAGE with the runner,
-the tree, PATH as the packages of its Python, and each FILE as a program; or, as it is, in one of an image that has all that. Exit codes: 0 all as expected, 1 not, 2 no such tree.
+The runner is started by the Python that runs this, which has to have upstream's packages, or in a container of IMAGE
+with the runner, the tree, PATH as the packages of its Python, and each FILE as a program; or, as it is, in one of an
+image that has all that. Exit codes: 0 all as expected, 1 not, 2 no such tree.
 """
 
 from __future__ import annotations
@@ -31,7 +34,8 @@ _SEARXNG = ["--searxng", f"http://127.0.0.1:{_SEARXNG_PORT}/search"]
 _TMPFS = "uid=10001,gid=10001,mode=700,exec"
 # As workers start it.
 _CONTAINER = [
-    *"docker run -i --rm --init --network=none --read-only --user=0 --security-opt=no-new-privileges --cap-drop=ALL".split(),
+    *"docker run -i --rm --init --network=none --read-only --user=0 --cap-drop=ALL".split(),
+    "--security-opt=no-new-privileges",
     *(f"--cap-add={capability}" for capability in ("SETUID", "SETGID", "KILL")),
     *(f"--tmpfs={place}:{_TMPFS}" for place in ("/work", "/tmp")),
 ]

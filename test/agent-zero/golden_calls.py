@@ -1,12 +1,12 @@
 """Golden calls: stories of calls with what has to come of them, as data (golden/*.json), and whether it does.
 
-A story is one session: `{"what", "layouts"?, "calls": [{"tool", "args", "alone"?, "cancelWhenOutputHas"?,
-"expect"}]}`, where a call is cancelled at once when its output has to have nothing for that. In `args`
-`{work}` stands for the work directory and `{port}` for that of the SearXNG that the runner was told of, on the
-loopback, which is a story's to start. A call that is `alone` is none of the session: it begins the next one. `expect` names parts of
-the RESULT by their path (`ok`, `value.message`, `error.code`, …), and beside them `output` (what was streamed), `refused` (why the
-call was not taken) and `atMostMs`. What is expected is a value, or an object of: `has` (texts in it), `lacks`, `matches` (a regular
-expression), `count` (of items).
+A story is one session: `{"what", "layouts"?, "calls": [{"tool", "args", "alone"?, "cancelWhenOutputHas"?, "expect"}]}`,
+where a call is cancelled at once when its output has to have nothing for that. In `args` `{work}` stands for the work
+directory and `{port}` for that of the SearXNG that the runner was told of, on the loopback, which is a story's to
+start. A call that is `alone` is none of the session: it begins the next one. `expect` names parts of the RESULT by
+their path (`ok`, `value.message`, `error.code`, …), and beside them `output` (what was streamed), `refused` (why the
+call was not taken) and `atMostMs`. What is expected is a value, or an object of: `has` (texts in it), `lacks`,
+`matches` (a regular expression), `count` (of items).
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Builds a tree that stands in for Agent Zero's, in either of its layouts, from the sources in stand-in/. They are this project's own:
-small tools with the interfaces and the traps of upstream's, and nothing else of it.
+"""Builds a tree that stands in for Agent Zero's, in either of its layouts, from the sources in stand-in/. They are this
+project's own: small tools with the interfaces and the traps of upstream's, and nothing else of it.
 
     python3 test/agent-zero/stand_in.py --layout new|old FOLDER
 """
@@ -12,7 +12,8 @@ import os
 _SOURCES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "stand-in")
 NEW, OLD = "new", "old"
 
-# Where each source goes, by layout; what only one of them has is missing from the other. Folders are taken with all their files.
+# Where each source goes, by layout; what only one of them has is missing from the other. Folders are taken with all
+# their files.
 _PLACES = {
     NEW: {
         "framework": "helpers",

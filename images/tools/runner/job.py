@@ -4,7 +4,8 @@ J1  Until GO it does nothing but take in and give out files; all that a tenant s
     right it had.
 J2  Its socket is its only descriptor beside 0 to 2, closes on exec, and cannot be opened through /proc: it is a socket,
     and this process is not dumpable.
-J3  It gives one answer and exits; whatever still runs then is the supervisor's to end. Only what keeps a session's shell or agent stays.
+J3  It gives one answer and exits; whatever still runs then is the supervisor's to end. Only what keeps a session's
+    shell or agent stays.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Who lives in the sandbox: the process forked ahead, the one whose tool was called, and those of a session that outlive calls.
+"""Who lives in the sandbox: the process forked ahead, the one whose tool was called, and those of a session that
+outlive calls.
 
 P1  One that is let go of has its descriptors closed, and its end, which is still to come, is nobody's any more.
 """

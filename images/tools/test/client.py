@@ -63,8 +63,8 @@ class Runner:
         options: Sequence[str] = (),
         isolated: bool = True,
     ) -> None:
-        """`options`: more of the runner's own; `command`: what starts it instead, in a place of its own; `isolated`: without
-        the packages that this Python has."""
+        """`options`: more of the runner's own; `command`: what starts it instead, in a place of its own; `isolated`:
+        without the packages that this Python has."""
         self.root = tempfile.mkdtemp(prefix="zf-runner-test-")
         os.chmod(self.root, 0o755)
         self.work, self.tmp = os.path.join(self.root, "work"), os.path.join(self.root, "tmp")

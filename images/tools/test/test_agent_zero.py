@@ -1,4 +1,5 @@
-"""Agent Zero's tools through the runner: the golden calls, and what is the adapter's own, on trees that stand in for upstream's."""
+"""Agent Zero's tools through the runner: the golden calls, and what is the adapter's own, on trees that stand in for
+upstream's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Parts of the Agent Zero adapter by themselves: arguments, the log, layouts, and the search that stands for upstream's."""
+"""Parts of the Agent Zero adapter by themselves: arguments, the log, layouts, and the search that stands for
+upstream's."""
 
 from __future__ import annotations
 

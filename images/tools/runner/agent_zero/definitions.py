@@ -1,5 +1,5 @@
-"""The definitions of the tools that are offered, as far as the runner cares: names, versions, where upstream has them, and the
-types of their arguments. The same files are the gateway's (packages/protocol/src/definition.ts)."""
+"""The definitions of the tools that are offered, as far as the runner cares: names, versions, where upstream has them,
+and the types of their arguments. The same files are the gateway's (packages/protocol/src/definition.ts)."""
 
 from __future__ import annotations
 

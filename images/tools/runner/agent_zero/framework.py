@@ -1,5 +1,5 @@
-"""Modules that stand for those of upstream's framework which a tool imports and a call does not need, or must not have: the agent
-loop, settings, secrets, remote calls, SSH, its log on disk.
+"""Modules that stand for those of upstream's framework which a tool imports and a call does not need, or must not have:
+the agent loop, settings, secrets, remote calls, SSH, its log on disk.
 
 F1  They are in sys.modules before the first tool is imported; upstream's own never run.
 F2  Only what the offered tools touch is there. A tool that wants more fails to load, and says so.

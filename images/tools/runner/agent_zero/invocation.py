@@ -84,7 +84,8 @@ def _value(response: Any, agent: Agent) -> dict[str, Any]:
     entries = [entry for entry in agent.history if isinstance(entry, dict)]
     said = [str(entry["tool_result"]) for entry in entries if "tool_result" in entry]
     content = [part for entry in entries for part in entry.get("raw_content", [])]
-    # What a tool has to say that gives content comes after it ran, if at all; before that its message is only a placeholder.
+    # What a tool has to say that gives content comes after it ran, if at all; before that its message is only a
+    # placeholder.
     message = "\n".join(said) if content else response.message
     value: dict[str, Any] = {"message": message, "breakLoop": bool(response.break_loop)}
     if response.additional:

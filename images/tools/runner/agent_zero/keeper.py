@@ -1,6 +1,7 @@
 """A session's agent: a job's process that stays, and serves the session's calls one after the other.
 
-K1  Everything that the session's shells start stays below this process: it adopts orphans, and buries them after each call.
+K1  Everything that the session's shells start stays below this process: it adopts orphans, and buries them after each
+    call.
 K2  INTERRUPT cancels the call that is under way and ends what began in the shells during it. Shells, files and what ran
     before are left alone.
 """

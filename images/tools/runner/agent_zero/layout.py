@@ -1,4 +1,5 @@
-"""Where things are in a tree of Agent Zero's: two layouts, told apart by where the base class of tools is. Reads names only.
+"""Where things are in a tree of Agent Zero's: two layouts, told apart by where the base class of tools is. Reads names
+only.
 
 Y1  Folders are searched in the order in which upstream searches them for an agent of its default profile outside of any
     project, so that the file found is the one upstream would load.

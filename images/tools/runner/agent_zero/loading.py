@@ -1,7 +1,8 @@
 """Loads upstream's tools: each file once, before the first job.
 
 D1  Of a file the class is taken that upstream would take: of those derived from the base class the last by name.
-D2  What goes wrong while a file loads is kept and said to whoever calls the tool; upstream would go on as if there were none.
+D2  What goes wrong while a file loads is kept and said to whoever calls the tool; upstream would go on as if there were
+    none.
 D3  Nothing that upstream's modules write while they load reaches the worker.
 """
 
@@ -39,8 +40,8 @@ class Unloadable(Exception):
 
 
 def load(root: str, definitions_folder: str, searxng_url: str | None) -> dict[str, Tool]:
-    """The tools that are defined, by their names here. Raises NoTree and BadDefinition; what is wrong with one tool is that
-    tool's refusal."""
+    """The tools that are defined, by their names here. Raises NoTree and BadDefinition; what is wrong with one tool is
+    that tool's refusal."""
     layout = Layout(root)
     defined = definitions.read(definitions_folder)
     tools = {name: Tool(1, _never, refusal=why) for name, why in REFUSED.items()}

@@ -1,7 +1,7 @@
 """The log that upstream's tools write to: what a running tool puts into its item is the job's output, as it comes.
 
-O1  Upstream gives an item's whole content each time. What was written already is not written again; where the content changes
-    before its end, it is written again from the line that changed.
+O1  Upstream gives an item's whole content each time. What was written already is not written again; where the content
+    changes before its end, it is written again from the line that changed.
 """
 
 from __future__ import annotations

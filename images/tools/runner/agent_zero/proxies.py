@@ -1,5 +1,5 @@
-"""The way out for upstream's HTTP client: jobs reach what they may reach through a proxy that their environment names, and the
-client looks there only when it is told to."""
+"""The way out for upstream's HTTP client: jobs reach what they may reach through a proxy that their environment names,
+and the client looks there only when it is told to."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Searches with a SearXNG of the fleet's: upstream asks one on its own loopback, by a client that knows of no proxy, and jobs reach
-what they may reach through a proxy alone."""
+"""Searches with a SearXNG of the fleet's: upstream asks one on its own loopback, by a client that knows of no proxy,
+and jobs reach what they may reach through a proxy alone."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""The agent that upstream's tools are called with: what they touch of one, and no more. Upstream's state (shells, what was read)
-lives in its `data`, so an agent lives as long as a session does.
+"""The agent that upstream's tools are called with: what they touch of one, and no more. Upstream's state (shells, what
+was read) lives in its `data`, so an agent lives as long as a session does.
 
 A1  It has no model: a tool that asks for one is told so.
 A2  When the call was cancelled, the next time the tool gives way it does not come back.

@@ -1,10 +1,10 @@
 """Upstream's terminal: what is replaced of it, and what is done to what runs in it.
 
-M1  A call is over when its prompt is there, within hundredths of a second: upstream looks twice a second, and waits a whole one
-    for a new shell to say nothing more.
+M1  A call is over when its prompt is there, within hundredths of a second: upstream looks twice a second, and waits a
+    whole one for a new shell to say nothing more.
 M2  The prompt is one that upstream knows as such, whoever the user is and whatever the directory is called.
-M3  What is reset is gone with everything that was started there, also what has left it for a session of its own; upstream ends
-    the shell alone. A terminal's processes are known by a variable, unless they took it away.
+M3  What is reset is gone with everything that was started there, also what has left it for a session of its own;
+    upstream ends the shell alone. A terminal's processes are known by a variable, unless they took it away.
 M4  A shell that has ended is not waited for, and the next call gets another one; upstream waits for it half a minute.
 """
 
@@ -31,8 +31,8 @@ _LONG_IDLE_S = 0.5
 _PROMPT_AT_END = re.compile(r"[$#] ?\Z")
 _STATE = "_cet_state"
 _MARK = "ZF_TERMINAL"
-# Exported, so it is set before any file of the system's makes another prompt of it. A $ or # in the directory would hide the end of
-# the prompt from upstream.
+# Exported, so it is set before any file of the system's makes another prompt of it. A $ or # in the directory would
+# hide the end of the prompt from upstream.
 PROMPT_COMMAND = 'PS1="tool@\\h:${PWD//[\\$#]/_}\\\\$ "'
 
 

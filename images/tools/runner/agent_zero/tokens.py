@@ -1,7 +1,7 @@
 """Counting tokens without the table that upstream's tokenizer fetches from the network when it is first asked.
 
-Where the table is on disk, upstream's own is used; otherwise tokens are estimated, so that long files are cut at other places than
-upstream would cut them, by as much as the estimate is off.
+Where the table is on disk, upstream's own is used; otherwise tokens are estimated, so that long files are cut at other
+places than upstream would cut them, by as much as the estimate is off.
 """
 
 from __future__ import annotations

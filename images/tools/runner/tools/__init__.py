@@ -1,5 +1,5 @@
-"""What the runner offers, by name: the native tools, or in their place those of another adapter. All are imported before the
-first job, so that a call pays for no import."""
+"""What the runner offers, by name: the native tools, or in their place those of another adapter. All are imported
+before the first job, so that a call pays for no import."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from tools.contract import Call
 class Tool(NamedTuple):
     version: int
     call: Callable[[Call], Answer]
-    # Serves a session's calls, from the one in this RUN on, in a process that stays: the tool leaves its state with an agent.
+    # Serves a session's calls, from the one in this RUN on, in a process that stays: the tool leaves its state with an
+    # agent.
     keep: Callable[[Channel, dict[str, Any]], NoReturn] | None = None
     # Why it is not to be had here, though there is such a tool.
     refusal: str | None = None
