@@ -1,6 +1,7 @@
 """The runner: takes frames on stdin, runs tools in a sealed process, answers in frames on stdout.
 
     python3 -I -S -u images/tools/runner --mode container|process [--uid N --gid N] [--work DIR --tmp DIR]
+        [--agent-zero DIR --definitions DIR [--searxng URL]]
 
 `container`: container root with SETUID, SETGID and KILL, under an init; jobs run as the user `tool` in /work and /tmp.
 `process`: on the worker itself, with folders of its own. It isolates little, and as root it wants --uid and --gid of an
@@ -20,12 +21,13 @@ import gc  # noqa: E402
 
 import sealing  # noqa: E402
 import sweeper  # noqa: E402
+import tools  # noqa: E402
 from account import Account  # noqa: E402
 from canary import Canary, NotClean  # noqa: E402
 from custody import Custody  # noqa: E402
 from frames import Breach  # noqa: E402
 from job import Setting  # noqa: E402
-from options import USAGE, BadOptions, Options, parse  # noqa: E402
+from options import USAGE, BadOptions, Options, Source, parse  # noqa: E402
 from sandbox import RunnerFailed  # noqa: E402
 from supervisor import Supervisor  # noqa: E402
 
@@ -60,12 +62,20 @@ def _supervisor(options: Options) -> Supervisor:
     watch = sweeper.start(account, [options.work, options.tmp], _SHARED_FOLDERS)
     # After the sweeper left the family: from here on every descendant is a job's.
     custody = Custody(account, watch, sealing.adopt_orphans())
+    if options.agent_zero is not None:
+        _offer_agent_zero(options.agent_zero)
     canary = Canary(account, [options.work, options.tmp], _SHARED_FOLDERS)
     # What is loaded by now is shared with every fork; the collector must not touch, and so copy, it.
     gc.collect()
     gc.freeze()
     setting = Setting(account, options.work, dict(os.environ))
     return Supervisor(setting, watch, custody, canary)
+
+
+def _offer_agent_zero(source: Source) -> None:
+    import agent_zero  # Only here: the native tools need not wait for it.
+
+    tools.offer(agent_zero.load(source.root, source.definitions, source.searxng_url))
 
 
 if __name__ == "__main__":

@@ -4,7 +4,8 @@ J1  Until GO it does nothing but take in and give out files; all that a tenant s
     right it had.
 J2  Its socket is its only descriptor beside 0 to 2, closes on exec, and cannot be opened through /proc: it is a socket,
     and this process is not dumpable.
-J3  It gives one answer and exits; whatever still runs then is the supervisor's to end. Only a session's shell stays.
+J3  It gives one answer and exits; whatever still runs then is the supervisor's to end. Only what keeps a session's
+    shell or agent stays.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ from messages import (
 )
 from packing import Packer
 from report import TOOL_ERROR, Answer
-from request import Refusal, shell_of
+from request import Refusal, resident_of
 from shell_keeper import ShellKeeper
 from tools import TOOLS
 from tools.contract import Call, ToolError
@@ -169,11 +170,15 @@ class Waiting:
         os.environ.update(run["env"])
         result_bytes = run["limits"]["resultBytes"]
         call = Call(run["arguments"], result_bytes)
-        number = shell_of(run)
-        if number is None:
-            answer = _answer(lambda: TOOLS[run["tool"]].call(call))
+        tool = TOOLS[run["tool"]]
+        resident = resident_of(run, tool.keep is not None)
+        if resident is None:
+            answer = _answer(lambda: tool.call(call))
+        elif isinstance(resident, int):
+            answer = _answer(lambda: ShellKeeper(self._channel, resident).serve(call, run["env"]))
         else:
-            answer = _answer(lambda: ShellKeeper(self._channel, number).serve(call, run["env"]))
+            assert tool.keep is not None
+            tool.keep(self._channel, run)
         self._channel.send(ANSWER, answer.encoded(result_bytes))
 
 

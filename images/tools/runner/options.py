@@ -1,4 +1,5 @@
-"""The runner's command line: --mode container|process [--uid N --gid N] [--work DIR --tmp DIR].
+"""The runner's command line: --mode container|process [--uid N --gid N] [--work DIR --tmp DIR]
+[--agent-zero DIR --definitions DIR [--searxng URL]].
 
 Parsed by hand: argparse alone would be a tenth of a container's start.
 """
@@ -10,12 +11,22 @@ import pwd
 from typing import NamedTuple
 
 USAGE = "usage: runner --mode container|process [--uid N --gid N] [--work DIR --tmp DIR]"
+USAGE += " [--agent-zero DIR --definitions DIR [--searxng URL]]"
 # The user that images/tools/Dockerfile makes for jobs.
 JOB_USER = "tool"
 
 
 class BadOptions(Exception):
     """The command line makes no sense; the text says why."""
+
+
+class Source(NamedTuple):
+    """Of Agent Zero's tools."""
+
+    root: str
+    definitions: str
+    # What search_engine asks; None: nothing is searched.
+    searxng_url: str | None
 
 
 class Options(NamedTuple):
@@ -25,6 +36,8 @@ class Options(NamedTuple):
     gid: int | None
     work: str
     tmp: str
+    # Where Agent Zero is and what of it is offered; None: the native tools are.
+    agent_zero: Source | None = None
 
 
 def parse(argv: list[str]) -> Options:
@@ -36,6 +49,7 @@ def parse(argv: list[str]) -> Options:
     uid, gid = _number(given, "uid"), _number(given, "gid")
     work = given.pop("work", "/work" if container else "")
     tmp = given.pop("tmp", "/tmp" if container else "")
+    agent_zero = _source(given)
     if given:
         raise BadOptions(f"unknown option --{next(iter(given))}")
     if not os.path.isabs(work) or not os.path.isabs(tmp):
@@ -48,7 +62,7 @@ def parse(argv: list[str]) -> Options:
         raise BadOptions("only root can run jobs as another user")
     if uid == 0:
         raise BadOptions("--uid 0 would run jobs as root")
-    return Options(container, uid, gid, work, tmp)
+    return Options(container, uid, gid, work, tmp, agent_zero)
 
 
 def _pairs(argv: list[str]) -> dict[str, str]:
@@ -60,6 +74,16 @@ def _pairs(argv: list[str]) -> dict[str, str]:
             raise BadOptions(f"cannot take {name!r} here")
         pairs[name[2:]] = value
     return pairs
+
+
+def _source(given: dict[str, str]) -> Source | None:
+    root, definitions = given.pop("agent-zero", None), given.pop("definitions", None)
+    searxng_url = given.pop("searxng", None)
+    if root is None and definitions is None and searxng_url is None:
+        return None
+    if root is None or definitions is None or not os.path.isabs(root) or not os.path.isabs(definitions):
+        raise BadOptions("--agent-zero and --definitions go together and are absolute paths")
+    return Source(root, definitions, searxng_url)
 
 
 def _number(given: dict[str, str], name: str) -> int | None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from collecting import Wanted
 from limits import COLLECT_PATHS_MAX, COMPONENT_BYTES_MAX, INPUT_FILES_MAX, PATH_BYTES_MAX, RESULT_BYTES_MAX, SHELLS_MAX
 
 VERSION = 1
 _ECHOED_CHARS_MAX = 200
+# A process of a session's that outlives its calls: a shell, by its number, or the one that keeps an agent.
+Resident: TypeAlias = "int | str"
+AGENT = "agent"
 
 
 class Refusal(Exception):
@@ -30,8 +33,8 @@ class Request(NamedTuple):
     result_bytes: int
     env: dict[str, str]
     session: bool
-    # The session's shell that the call runs in.
-    shell: int | None
+    # Who of the session's the call is for, if it is not for a process of its own.
+    resident: Resident | None
     collect: Wanted | None
     egress: bool
 
@@ -54,20 +57,30 @@ def parse(value: Any, nonce: str, tools: dict[str, Any]) -> Request:
         result_bytes=_count(limits, "resultBytes"),
         env=_environment(_field(value, "env", dict)),
         session=value.get("session") is True,
-        shell=shell_of(value),
+        resident=None,
         collect=_wanted(value["collect"], limits) if "collect" in value else None,
         egress=value.get("egress") is True,
     )
-    if request.tool not in tools:
+    tool = tools.get(request.tool)
+    if tool is None:
         raise Refusal("unknown_tool", f"this runner has no tool '{request.tool[:_ECHOED_CHARS_MAX]}'")
+    if tool.refusal is not None:
+        raise Refusal("not_offered", f"{request.tool}: {tool.refusal}")
     if request.file_count > INPUT_FILES_MAX:
         raise Refusal("too_large", f"{request.file_count} input files are over the limit of {INPUT_FILES_MAX}")
     if request.result_bytes > RESULT_BYTES_MAX:
         raise Refusal("bad_run", f"limits.resultBytes is over the limit of {RESULT_BYTES_MAX}")
-    return request
+    return request._replace(resident=resident_of(value, tool.keep is not None))
 
 
-def shell_of(run: dict[str, Any]) -> int | None:
+def resident_of(run: dict[str, Any], has_agent: bool) -> Resident | None:
+    """Who of the session's is to be called; `has_agent`: the tool leaves its state with an agent."""
+    if has_agent:
+        return AGENT if run.get("session") is True else None
+    return _shell_of(run)
+
+
+def _shell_of(run: dict[str, Any]) -> int | None:
     """The shell that a RUN asks for, if it may have one; what asks for one and may not is the tool's to refuse."""
     if run.get("session") is not True or run.get("tool") != "code_execution":
         return None

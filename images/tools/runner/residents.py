@@ -1,4 +1,5 @@
-"""Who lives in the sandbox: the process forked ahead, the one whose tool was called, and a session's shells.
+"""Who lives in the sandbox: the process forked ahead, the one whose tool was called, and those of a session that
+outlive calls.
 
 P1  One that is let go of has its descriptors closed, and its end, which is still to come, is nobody's any more.
 """
@@ -8,6 +9,7 @@ from __future__ import annotations
 from typing import Callable
 
 from job_process import JobProcess
+from request import Resident
 
 # Whose end it was: of the process whose tool was called; of another one of these; of some process of a job's making.
 CURRENT, RESIDENT, STRANGER = "current", "resident", "stranger"
@@ -18,7 +20,8 @@ class Residents:
         self._fork_ahead = fork_ahead
         self.ahead: JobProcess | None = fork_ahead()
         self.current: JobProcess | None = None
-        self.shells: dict[int, JobProcess] = {}
+        # A session's shells, and the process that keeps its agent.
+        self.kept: dict[Resident, JobProcess] = {}
         self._let_go: set[int] = set()
 
     def helper(self) -> JobProcess:
@@ -27,9 +30,9 @@ class Residents:
             self.ahead = self._fork_ahead()
         return self.ahead
 
-    def call(self, shell: int | None) -> tuple[JobProcess, bool]:
-        """The process that is to be called, which is the current one from now on; whether it is a shell that lives."""
-        found = None if shell is None else self.shells.get(shell)
+    def call(self, resident: Resident | None) -> tuple[JobProcess, bool]:
+        """The process that is to be called, which is the current one from now on; whether it has served one before."""
+        found = None if resident is None else self.kept.get(resident)
         if found is not None:
             self.current = found
             return found, True
@@ -38,12 +41,12 @@ class Residents:
         return self.current, False
 
     def living(self) -> set[int]:
-        """All but the current one, unless that is a shell that lived before."""
-        present = [self.ahead, *self.shells.values()]
+        """All but the current one, unless that has served a call before."""
+        present = [self.ahead, *self.kept.values()]
         return {process.pid for process in present if process is not None and process.status is None}
 
     def is_empty(self) -> bool:
-        return not (self.ahead or self.current or self.shells or self._let_go)
+        return not (self.ahead or self.current or self.kept or self._let_go)
 
     def leader(self) -> int:
         """The process group of the call, or of what waits for one."""
@@ -55,7 +58,7 @@ class Residents:
         if pid in self._let_go:
             self._let_go.remove(pid)
             return RESIDENT
-        for process in (self.current, self.ahead, *self.shells.values()):
+        for process in (self.current, self.ahead, *self.kept.values()):
             if process is not None and process.pid == pid:
                 process.status = status
                 return CURRENT if process is self.current else RESIDENT
@@ -63,9 +66,9 @@ class Residents:
 
     def drop_dead(self) -> bool:
         """Lets go of who has ended, but for the current one; whether the process forked ahead had."""
-        for number, shell in list(self.shells.items()):
-            if shell.status is not None:
-                self._drop_shell(number)
+        for resident, process in list(self.kept.items()):
+            if process.status is not None:
+                self._drop_kept(resident)
         if self.ahead is None or self.ahead.status is None:
             return False
         self.drop_ahead()
@@ -84,20 +87,20 @@ class Residents:
             self._close(self.current)
             self.current = None
 
-    def drop_shells(self) -> None:
-        for number in list(self.shells):
-            self._drop_shell(number)
+    def drop_kept(self) -> None:
+        for resident in list(self.kept):
+            self._drop_kept(resident)
 
     def drop_all(self) -> None:
         """Lets go of everybody, where nobody lives any more."""
-        self.drop_shells()
+        self.drop_kept()
         self.drop_ahead()
         self.drop_current()
 
-    def _drop_shell(self, number: int) -> None:
-        shell = self.shells.pop(number)
-        if shell is not self.current:
-            self._close(shell)
+    def _drop_kept(self, resident: Resident) -> None:
+        process = self.kept.pop(resident)
+        if process is not self.current:
+            self._close(process)
 
     def _close(self, process: JobProcess) -> None:
         if process.status is None:

@@ -1,7 +1,7 @@
 """The sandbox: where one job runs after the other, each in a process forked ahead for it.
 
 B1  A call is over when its own process and every other process of it are gone and its pipes are at their end. Of a
-    session, shells and what is below them live on; a call in a shell is over when the shell says so.
+    session, shells, the keeper of its agent and what is below them live on; a call of theirs is over when they say so.
 B2  A process is forked ahead only after the last job's processes are gone, and counts as ready only when it is sealed
     and the last job's files are wiped. Only within a session is it forked beside what the session has running, which
     may end it: then it is replaced, a bounded number of times.
@@ -26,6 +26,7 @@ from frames import Breach, decode_json
 from job_process import JobProcess
 from limits import FAREWELL_S_MAX, GONE_S_MAX, REPLACEMENTS_MAX, RESET_S_MAX, STRAYS_S_MAX
 from loop import Loop
+from request import Resident
 from residents import Residents
 from sweeper import Sweeper
 
@@ -72,8 +73,8 @@ class Sandbox:
         self._strays_until: float | None = None
         self._wiped = True
         self._session = False
-        # The shell that the call asked for, and the processor seconds that the process called had used before.
-        self._shell: int | None = None
+        # Who of the session's was called, and the processor seconds that the process called had used before.
+        self._called: Resident | None = None
         self._cpu_s_before = 0.0
         # The process forked ahead has files that never came whole: it cannot serve another call.
         self._spoilt = False
@@ -88,9 +89,9 @@ class Sandbox:
         return self._custody.can_spare
 
     @property
-    def shells(self) -> int:
-        """How many shells of the session live."""
-        return len(self._residents.shells)
+    def kept(self) -> int:
+        """How many processes of the session live that have state of it."""
+        return len(self._residents.kept)
 
     def ask(self, kind: int, payload: bytes) -> None:
         """Asks something of the process forked ahead that is not a call. It runs no code of a job; the listener hears
@@ -101,12 +102,12 @@ class Sandbox:
         """What the process forked ahead was asked for was broken off."""
         self._spoilt = True
 
-    def start(self, payload: bytes, session: bool, shell: int | None) -> None:
-        """Has a tool called, in the session's shell `shell` or by the process forked ahead, which is hostile then."""
+    def start(self, payload: bytes, session: bool, resident: Resident | None) -> None:
+        """Has a tool called, by the session's `resident` or by the process forked ahead, which is hostile then."""
         self._become(_BUSY)
         self._session = self._session or session
-        self._shell = shell
-        process, has_lived = self._residents.call(shell)
+        self._called = resident
+        process, has_lived = self._residents.call(resident)
         if has_lived:
             process.watch_pipes(partial(self._on_pipe, process))
         self._cpu_s_before = self._custody.usage_of(process.pid)[0] if has_lived else process.cpu_s_before
@@ -117,7 +118,7 @@ class Sandbox:
         current, ahead = self._residents.current, self._residents.ahead
         if number == signal.SIGKILL:
             self._end_all()
-        elif current is not None and self._shell is not None:
+        elif current is not None and self._called is not None:
             current.send(messages.INTERRUPT, b"")
         elif current is not None and self._spared():
             self._custody.signal_others(number, self._spared())
@@ -206,12 +207,12 @@ class Sandbox:
         if not self._session:
             return set()
         current = self._residents.current
-        in_shell = self._shell is not None and current is not None and current.status is None
+        in_shell = self._called is not None and current is not None and current.status is None
         return self._residents.living() | ({current.pid} if in_shell and current is not None else set())
 
     def _end_strays(self) -> bool:
         """Ends what belongs neither to a shell nor to a call that is under way; whether there is, or may be, any."""
-        if self._state == _BUSY and self._shell is None:
+        if self._state == _BUSY and self._called is None:
             return False
         spared = self._spared()
         if not spared:
@@ -231,7 +232,7 @@ class Sandbox:
         """Kills whatever lives, the session's shells and the process forked ahead too."""
         self._signal(signal.SIGKILL)
         self._strays_until = None
-        self._residents.drop_shells()
+        self._residents.drop_kept()
         if self._residents.drop_ahead():
             self._refill()
 
@@ -260,9 +261,9 @@ class Sandbox:
 
     # Calls
 
-    def _returned(self, process: JobProcess, shell: int, answer: bytes) -> None:
-        """A call in a shell is over, and the shell lives on."""
-        self._residents.shells[shell] = process
+    def _returned(self, process: JobProcess, resident: Resident, answer: bytes) -> None:
+        """A call is over, and whoever served it lives on."""
+        self._residents.kept[resident] = process
         self._residents.current = None
         self._listener.tool_ended(0)
         self._listener.tool_answered(answer)
@@ -319,8 +320,8 @@ class Sandbox:
             self._listener.helper_said(kind, payload)
         elif process is self._residents.current and kind == messages.ANSWER:
             self._listener.tool_answered(payload)
-        elif process is self._residents.current and kind == messages.RETURNED and self._shell is not None:
-            self._returned(process, self._shell, payload)
+        elif process is self._residents.current and kind == messages.RETURNED and self._called is not None:
+            self._returned(process, self._called, payload)
 
     def _on_sealed(self, process: JobProcess, payload: bytes) -> None:
         if process.sealed:

@@ -143,7 +143,7 @@ class Supervisor:
         # Said first: the process that is woken to call the tool may take this one's processor.
         self._outbox.add_json(frames.STARTED, {})
         self._outbox.flush()
-        self._sandbox.start(self._call_of(attempt), attempt.request.session, attempt.request.shell)
+        self._sandbox.start(self._call_of(attempt), attempt.request.session, attempt.request.resident)
 
     def _on_signal(self, payload: bytes) -> None:
         value = decode_json(payload)
@@ -209,7 +209,8 @@ class Supervisor:
             self._outbox.add_json(frames.READY, {})
             return
         self._greeted = True
-        tools = [{"name": name, "version": tool.version} for name, tool in TOOLS.items()]
+        offered = ((name, tool) for name, tool in TOOLS.items() if tool.refusal is None)
+        tools = [{"name": name, "version": tool.version} for name, tool in offered]
         hello = {"v": [VERSION], "nonce": self._nonce, "runner": RUNNER, "tools": tools, "features": self._features}
         self._outbox.add_json(frames.HELLO, hello)
 
@@ -293,4 +294,4 @@ class Supervisor:
 
     def _conclude(self, attempt: Attempt) -> None:
         self._state = _DONE
-        self._outbox.add_json(frames.RESULT, attempt.result(self._sandbox.shells))
+        self._outbox.add_json(frames.RESULT, attempt.result(self._sandbox.kept))

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 RUNNER = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "runner")
@@ -55,12 +56,20 @@ class Report(NamedTuple):
 class Runner:
     """One runner process with folders of its own."""
 
-    def __init__(self, dedicated: bool = IS_ROOT, command: list[str] | None = None) -> None:
+    def __init__(
+        self,
+        dedicated: bool = IS_ROOT,
+        command: list[str] | None = None,
+        options: Sequence[str] = (),
+        isolated: bool = True,
+    ) -> None:
+        """`options`: more of the runner's own; `command`: what starts it instead, in a place of its own; `isolated`:
+        without the packages that this Python has."""
         self.root = tempfile.mkdtemp(prefix="zf-runner-test-")
         os.chmod(self.root, 0o755)
         self.work, self.tmp = os.path.join(self.root, "work"), os.path.join(self.root, "tmp")
         self.account = next(_ACCOUNTS) if dedicated else os.getuid()
-        options = ["--mode", "process", "--work", self.work, "--tmp", self.tmp]
+        options = ["--mode", "process", "--work", self.work, "--tmp", self.tmp, *options]
         for folder in (self.work, self.tmp):
             os.mkdir(folder, 0o700)
             if dedicated:
@@ -68,7 +77,7 @@ class Runner:
         if dedicated:
             options += ["--uid", str(self.account), "--gid", str(self.account)]
         self.process = subprocess.Popen(
-            command or [PYTHON, "-I", "-S", "-u", RUNNER, *options],
+            command or [*([PYTHON, "-S"] if isolated else [sys.executable]), "-I", "-u", RUNNER, *options],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

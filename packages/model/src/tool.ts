@@ -25,6 +25,22 @@ export interface Egress {
   readonly hosts: readonly string[];
 }
 
+/** Which of Agent Zero's tools a definition was written for, so that it shows when they are not the same any more. */
+export interface Upstream {
+  /** The release, and its commit. */
+  readonly tag: string;
+  readonly commit: string;
+  /** The tool's name there, and which of its methods this is. */
+  readonly tool: string;
+  readonly method?: string;
+  /** The file with its code, below the tree's root, and the SHA-256 of that. */
+  readonly file: string;
+  readonly sha256: string;
+  /** What a model is told of it, in words, and the SHA-256 of that. */
+  readonly prompt?: string;
+  readonly promptSha256?: string;
+}
+
 export interface ToolDefinition {
   readonly name: ToolName;
   readonly version: number;
@@ -40,6 +56,8 @@ export interface ToolDefinition {
   readonly reuse: 'tenant' | 'never';
   /** What its jobs may reach through the worker; without it they have no network at all. */
   readonly egress?: Egress;
+  /** Where the adapter `agent-zero` has it from. */
+  readonly upstream?: Upstream;
   /** JSON Schema (draft 2020-12) of the arguments object. */
   readonly arguments: JsonObject;
 }

@@ -1,4 +1,6 @@
-/** Tool definition files: what of egress is taken, and what is refused with its place. */
+/** Tool definition files: what of egress and of upstream is taken, and what is refused with its place. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { EGRESS_HOSTS_MAX } from '@zerofleet/model';
 import { parseToolDefinition } from './definition.js';
@@ -46,5 +48,65 @@ describe('a definition', () => {
   ])('is refused with %s', (_what, egress, reason) => {
     const parsed = parse({ egress });
     expect(parsed.ok ? '' : parsed.reason).toMatch(reason);
+  });
+});
+
+const UPSTREAM = {
+  tag: 'v1.7',
+  commit: '2'.repeat(40),
+  tool: 'text_editor',
+  method: 'read',
+  file: 'plugins/_text_editor/tools/text_editor.py',
+  sha256: 'a'.repeat(64),
+};
+const upstreams = (change: object): object => ({
+  adapter: 'agent-zero',
+  upstream: { ...UPSTREAM, ...change },
+});
+
+describe("a definition of upstream's tool", () => {
+  it('says where it has it from', () => {
+    expect(parse(upstreams({}))).toMatchObject({ ok: true, value: { upstream: UPSTREAM } });
+    const prompt = { prompt: 'prompts/x.md', promptSha256: 'b'.repeat(64) };
+    expect(parse(upstreams(prompt))).toMatchObject({ ok: true, value: { upstream: prompt } });
+  });
+
+  it.each<[string, object, RegExp]>([
+    [
+      'no word of where',
+      { adapter: 'agent-zero' },
+      /^\/upstream is for the adapter agent-zero, and needed there/,
+    ],
+    ['a native adapter', { upstream: UPSTREAM }, /^\/upstream .* this is a tool of 'native'/],
+    ['half a commit', upstreams({ commit: '2d95cd9f' }), /^\/upstream\/commit/],
+    ['a branch', upstreams({ tag: 'main' }), /^\/upstream\/tag/],
+    ['a hash that is none', upstreams({ sha256: 'A'.repeat(64) }), /^\/upstream\/sha256/],
+    ['an absolute file', upstreams({ file: '/etc/passwd' }), /^\/upstream\/file/],
+    ['a file outside', upstreams({ file: 'tools/../../x.py' }), /^\/upstream\/file leaves the tree/],
+    ['a prompt without its hash', upstreams({ prompt: 'prompts/x.md' }), /promptSha256 go together/],
+    ['another word', upstreams({ branch: 'main' }), /upstream/],
+  ])('is refused with %s', (_what, change, reason) => {
+    const parsed = parse(change);
+    expect(parsed.ok ? '' : parsed.reason).toMatch(reason);
+  });
+});
+
+const FOLDER = join(import.meta.dirname, '../../../images/agent-zero/definitions');
+const files = readdirSync(FOLDER, { recursive: true, encoding: 'utf8' }).filter((name) =>
+  name.endsWith('.json'),
+);
+
+describe("this repository's definitions of upstream's tools", () => {
+  it('are there', () => {
+    expect(files).toContain('1.7/code_execution_tool.json');
+    expect(files).toContain('0.9.8.2/code_execution_tool.json');
+  });
+
+  it.each(files)("%s makes sense, is of its folder's release and named as its file", (name) => {
+    const parsed = parseToolDefinition(readFileSync(join(FOLDER, name)), new Map([['agent-zero', 'ref']]));
+    expect(parsed.ok ? '' : parsed.reason).toBe('');
+    const { upstream, name: called } = (parsed as { value: { upstream?: { tag: string }; name: string } })
+      .value;
+    expect(`${upstream?.tag.slice(1)}/${called}.json`).toBe(name);
   });
 });

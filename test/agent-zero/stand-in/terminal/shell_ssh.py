@@ -1,0 +1,3 @@
+"""A shell elsewhere."""
+
+import paramiko  # noqa: F401
