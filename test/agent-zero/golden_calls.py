@@ -1,12 +1,13 @@
 """Golden calls: stories of calls with what has to come of them, as data (golden/*.json), and whether it does.
 
-A story is one session: `{"what", "layouts"?, "calls": [{"tool", "args", "alone"?, "cancelWhenOutputHas"?, "expect"}]}`,
-where a call is cancelled at once when its output has to have nothing for that. In `args` `{work}` stands for the work
-directory and `{port}` for that of the SearXNG that the runner was told of, on the loopback, which is a story's to
-start. A call that is `alone` is none of the session: it begins the next one. `expect` names parts of the RESULT by
-their path (`ok`, `value.message`, `error.code`, …), and beside them `output` (what was streamed), `refused` (why the
-call was not taken) and `atMostMs`. What is expected is a value, or an object of: `has` (texts in it), `lacks`,
-`matches` (a regular expression), `count` (of items).
+A story is one session: `{"what", "layouts"?, "calls": [{"tool", "args", "alone"?, "times"?, "cancelWhenOutputHas"?,
+"expect"}]}`, where a call is cancelled at once when its output has to have nothing for that, and one that is made
+several times is as quick as the quickest of them: what else the machine does only ever makes one slower. In `args`
+`{work}` stands for the work directory and `{port}` for that of the SearXNG that the runner was told of, on the
+loopback, which is a story's to start. A call that is `alone` is none of the session: it begins the next one. `expect`
+names parts of the RESULT by their path (`ok`, `value.message`, `error.code`, …), and beside them `output` (what was
+streamed), `refused` (why the call was not taken) and `atMostMs`. What is expected is a value, or an object of: `has`
+(texts in it), `lacks`, `matches` (a regular expression), `count` (of items).
 """
 
 from __future__ import annotations
@@ -52,7 +53,12 @@ def play(story: Story, runner: Runner, places: dict[str, str]) -> list[str]:
     for number, call in enumerate(story.calls):
         if call.get("alone"):
             runner.reset()
-        happened = _call(runner, call, _filled(call["args"], places))
+        args = _filled(call["args"], places)
+        happened = _call(runner, call, args)
+        for _ in range(1, call.get("times", 1)):
+            runner.keep()
+            again = _call(runner, call, args)
+            happened = Happened(again.parts, min(happened.ms, again.ms))
         for fault in faults(call["expect"], happened):
             wrong.append(f"{story.what}, call {number + 1} ({call['tool']}): {fault}")
         if call.get("alone"):
