@@ -119,6 +119,16 @@ describe('starts', () => {
     expect(hand.of('starting').length).toBe(4);
   });
 
+  it('for stock leave half of the budget to jobs, unless the minimum is more', () => {
+    const hand = new Hand({ ...ADAPTIVE, startsMax: 32, budgetMiB: 1_600, refillPerS: 1e6 });
+    for (let n = 0; n < 16; n += 1) hand.claim(A, `t${n}`);
+    hand.pass(1_000);
+    hand.ready();
+    expect([...hand.pool.shelves].map(({ target }) => target)).toEqual([8]);
+    hand.stock([A, 12]);
+    expect([...hand.pool.shelves].map(({ target }) => target)).toEqual([12]);
+  });
+
   it('of other pools go on while a job waits for one whose starts fail', () => {
     const hand = new Hand();
     hand.claim(A, 'ada');

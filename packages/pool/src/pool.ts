@@ -219,6 +219,8 @@ export class Pool {
     if (heir === undefined) return;
     heir.elder = old;
     heir.stock.inherit(old.stock, nowMs);
+    // Until the planner has looked at it: the old stock stays as long as this says that new stock comes.
+    heir.target = Math.max(heir.target, old.target);
     // No start of the new image was seen: those of the old one tell more than nothing.
     if (!heir.leads.isKnown) heir.leads.add(old.leads.p95Ms);
   }

@@ -6,6 +6,8 @@
  * N3  Where memory is short, stock takes the place of what is worth well less: the other way round never pays right after.
  *     It never takes a parked session's.
  * N4  The stock of an image that was replaced goes as the new one comes: each new container that stands ends an old one.
+ * N5  Above its minimum a pool's stock has half of the budget at most: what jobs hold and come back to has the rest. Without that
+ *     stock ends the containers that tenants would have come back to, their jobs ask for new ones, and that asks for more stock.
  */
 import type { PoolPolicy } from './policy.js';
 import type { PlannerParts, StopWhy } from './planner.js';
@@ -15,6 +17,7 @@ import type { Yard } from './yard.js';
 
 /** What stock must be worth more than, to take another's memory: so many times. */
 const SWAP_FACTOR = 1.5;
+const BUDGET_SHARE = 0.5;
 const MS_PER_S = 1_000;
 
 /** How many may be starting when one more is started for stock: the last one is left to a job. */
@@ -46,7 +49,7 @@ export class Refill {
 
   /** Brings a shelf's target up to date, ends what stands there above it, and notes whether it wants more. */
   look(shelf: Shelf, nowMs: number, isDraining: boolean): void {
-    shelf.target = isDraining ? 0 : targetOf(shelf, nowMs);
+    shelf.target = isDraining ? 0 : this.targetOf(shelf, nowMs);
     for (const member of shelf.warm) {
       if (shelf.warm.size <= shelf.target) break;
       this.hands.stop(member, shelf.successor === undefined ? 'surplus' : 'rolled');
@@ -83,6 +86,25 @@ export class Refill {
       this.hands.start(shelf, nowMs - (shelf.owedSinceMs.shift() ?? nowMs));
       if (missing(shelf) <= 0) this.wanting.delete(shelf);
     }
+  }
+
+  private targetOf(shelf: Shelf, nowMs: number): number {
+    const leadMs = shelf.leads.p95Ms;
+    const { elder, stock, successor } = shelf;
+    if (successor === undefined) {
+      const own = stock.target(nowMs, leadMs);
+      // The old one's jobs may come here any moment.
+      const both = elder === undefined ? own : Math.max(own, elder.stock.base(nowMs, elder.leads.p95Ms));
+      return Math.min(both, this.mostOf(shelf));
+    }
+    const left = Math.max(0, Math.min(shelf.rolledFrom, successor.target) - successor.warm.size);
+    // What is left of it stays a while; only jobs that still come bring more of it.
+    return Math.max(Math.min(left, shelf.warm.size), stock.base(nowMs, leadMs));
+  }
+
+  /** What of the shelf may stand, at most (N5). */
+  private mostOf({ stock, memoryMiB }: Shelf): number {
+    return Math.max(stock.min, Math.floor((BUDGET_SHARE * this.policy.budgetMiB) / memoryMiB));
   }
 
   /** The shelf whose turn it is (N1). */
@@ -124,16 +146,3 @@ export class Refill {
 /** How many of its target neither stand nor are on their way; those that jobs wait for are not its. */
 const missing = (shelf: Shelf): number =>
   shelf.target - shelf.warm.size - Math.max(0, shelf.count('starting') - shelf.demand);
-
-const targetOf = (shelf: Shelf, nowMs: number): number => {
-  const leadMs = shelf.leads.p95Ms;
-  const { elder, stock, successor } = shelf;
-  if (successor === undefined) {
-    const own = stock.target(nowMs, leadMs);
-    // Its jobs may come here any moment.
-    return elder === undefined ? own : Math.max(own, elder.stock.base(nowMs, elder.leads.p95Ms));
-  }
-  const left = Math.max(0, shelf.rolledFrom - successor.warm.size);
-  // What is left of it stays a while; only jobs that still come bring more of it.
-  return Math.max(Math.min(left, shelf.warm.size), stock.base(nowMs, leadMs));
-};

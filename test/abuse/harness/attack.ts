@@ -14,7 +14,7 @@ import type { AbuseFacts, TenantName } from '../setup.js';
 
 const FOLDER = join(ROOT, 'test', 'abuse', 'attacks');
 const MARK = 'ZF ';
-/** How often jobs are sent until one meets a container again, at most, and how many at once. */
+/** How often jobs are sent until one meets a container again, at most, and how many at once, one more each time. */
 const SAME_TRIES = 8;
 const AT_ONCE = 4;
 
@@ -104,7 +104,7 @@ export const toldOf = ({ told }: AttackEnd, name: string): unknown =>
 
 /**
  * Runs `file` as the tenant of `before`, several at once, until one meets the container of `before` again: it takes a reset, and
- * one at a time would always meet the container that was used last. Gives every end.
+ * as many as before would always meet the containers that were used last. Gives every end.
  */
 export const untilSameContainer = async (
   file: string,
@@ -113,7 +113,7 @@ export const untilSameContainer = async (
 ): Promise<readonly AttackEnd[]> => {
   const ends: AttackEnd[] = [];
   for (let tries = 0; tries < SAME_TRIES; tries += 1) {
-    ends.push(...(await Promise.all(Array.from({ length: AT_ONCE }, () => attack(file, options)))));
+    ends.push(...(await Promise.all(Array.from({ length: AT_ONCE + tries }, () => attack(file, options)))));
     if (ends.some(({ container }) => container === before.container)) return ends;
   }
   throw new Error(`the container ${before.container} did not serve its tenant again`);
