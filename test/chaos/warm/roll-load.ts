@@ -47,7 +47,7 @@ export class RollLoad {
     const began = performance.now();
     const job = { tool: 'code_execution', arguments: { runtime: 'terminal', code: CODE } };
     try {
-      const view = await client?.submit({ ...job, maxAttempts: 1 }, { waitMs: WAIT_MS });
+      const view = await client?.submit(job, { waitMs: WAIT_MS });
       if (view?.stage === 'succeeded')
         this.images[n] = (view.output?.chunks ?? [])
           .map(({ data }) => data)
