@@ -39,10 +39,14 @@ export class HitCount {
         const how = /how="(\w+)"/.exec(name)?.[1];
         if (!name.startsWith(`${CLAIMS}{`) || how === undefined) continue;
         const key = `${url} ${name}`;
-        const before = this.last.get(key) ?? 0;
-        this.counts.set(how, (this.counts.get(how) ?? 0) + (value >= before ? value - before : value));
+        this.counts.set(how, (this.counts.get(how) ?? 0) + value - (this.last.get(key) ?? 0));
         this.last.set(key, value);
       }
+  }
+
+  /** The worker at `url` has ended: the counters of the next one say nothing of this one's. */
+  ended(url: string): void {
+    for (const key of this.last.keys()) if (key.startsWith(`${url} `)) this.last.delete(key);
   }
 
   get claims(): number {
