@@ -286,8 +286,7 @@ class Running implements Service {
     const drained = this.attempts.drain(this.drainMs);
     this.worker.say();
     await drained;
-    await this.worker.stop();
-    await this.pool.close();
+    await Promise.all([this.worker.stop(), this.pool.close()]);
     await this.link.connection.close().catch(() => undefined);
   }
 

@@ -1,4 +1,9 @@
-/** The worker on the wire: answers the leader and gateways, says each second what it holds. */
+/**
+ * The worker on the wire: answers the leader and gateways, says each second what it holds.
+ *
+ * K1  It answers for a while after it drained: a run that was committed before the leader heard of the drain is refused, and
+ *     runs elsewhere. One without an answer would count as lost with the worker, and cost its job an attempt.
+ */
 import type { BootId, ExecutionMode, Room, WorkerId } from '@zerofleet/model';
 import {
   encodeJson,
@@ -16,6 +21,7 @@ import {
 } from '@zerofleet/protocol';
 import {
   every,
+  pause,
   type Cancel,
   type Clock,
   type Logger,
@@ -30,6 +36,8 @@ import type { SessionDesk } from './session/session-desk.js';
 const READY_EVERY_MS = 1_000;
 /** Changes within this go out as one Ready, in ms. */
 const COALESCE_MS = 50;
+/** What was committed before a leader heard of a drain has come here within so long, in ms (K1). */
+const LATE_RUNS_MS = 500;
 
 export interface WorkerOptions {
   readonly connection: NatsConnection;
@@ -76,11 +84,12 @@ export class Worker implements Service {
     return Promise.resolve();
   }
 
-  stop(): Promise<void> {
+  /** To be called once it drained (K1). */
+  async stop(): Promise<void> {
+    await pause(this.options.clock, LATE_RUNS_MS);
     this.stopBeat();
     this.pending?.();
     for (const unsubscribe of this.unsubscribes.splice(0)) unsubscribe();
-    return Promise.resolve();
   }
 
   /** Something a leader would like to know has changed. */

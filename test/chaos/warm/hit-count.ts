@@ -4,6 +4,7 @@
  * What a worker counted between the last look and its end is not seen; a worker that drains takes no jobs then.
  */
 const CLAIMS = 'zf_pool_claims_total';
+const MISSES = 'zf_pool_misses_total';
 const DISK = 'zf_images_disk_used_ratio';
 
 /** Samples of a Prometheus text: name with labels, and value. */
@@ -21,6 +22,8 @@ export class HitCount {
   /** Of each worker what each counter stood at when it was last seen. */
   private readonly last = new Map<string, number>();
   private readonly counts = new Map<string, number>();
+  /** Why claims had to wait. */
+  private readonly misses = new Map<string, number>();
 
   constructor(urls: readonly string[]) {
     this.urls = urls;
@@ -30,19 +33,26 @@ export class HitCount {
   async begin(): Promise<void> {
     await this.look();
     this.counts.clear();
+    this.misses.clear();
   }
 
   /** Adds what was counted since the last look. */
   async look(): Promise<void> {
     for (const url of this.urls)
       for (const [name, value] of await this.read(url)) {
-        const how = /how="(\w+)"/.exec(name)?.[1];
-        if (!name.startsWith(`${CLAIMS}{`) || how === undefined) continue;
+        const isClaim = name.startsWith(`${CLAIMS}{`);
+        const label = /="(\w+)"/.exec(name)?.[1];
+        if ((!isClaim && !name.startsWith(`${MISSES}{`)) || label === undefined) continue;
         const key = `${url} ${name}`;
-        const before = this.last.get(key) ?? 0;
-        this.counts.set(how, (this.counts.get(how) ?? 0) + (value >= before ? value - before : value));
+        const counts = isClaim ? this.counts : this.misses;
+        counts.set(label, (counts.get(label) ?? 0) + value - (this.last.get(key) ?? 0));
         this.last.set(key, value);
       }
+  }
+
+  /** The worker at `url` has ended: the counters of the next one say nothing of this one's. */
+  ended(url: string): void {
+    for (const key of this.last.keys()) if (key.startsWith(`${url} `)) this.last.delete(key);
   }
 
   get claims(): number {
@@ -55,8 +65,10 @@ export class HitCount {
   }
 
   get summary(): string {
-    const words = [...this.counts].map(([how, count]) => `${count} ${how}`);
-    return `${words.join(', ')}: ${(100 * this.share).toFixed(1)} % hits`;
+    const wordsOf = (counts: ReadonlyMap<string, number>): string =>
+      [...counts].flatMap(([label, count]) => (count === 0 ? [] : `${count} ${label}`)).join(', ');
+    const share = `${(100 * this.share).toFixed(1)} % hits`;
+    return `${wordsOf(this.counts)}: ${share}; misses: ${wordsOf(this.misses) || 'none'}`;
   }
 
   /** Of the engine's disk, the share that is used. */

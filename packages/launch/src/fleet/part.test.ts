@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -58,6 +58,19 @@ describe('Part', () => {
     expect(thing.kill('SIGSTOP')).toBe(thing.pid);
     await thing.stop();
     expect(thing.pid).toBeUndefined();
+    expect(lines).toEqual([]);
+  });
+
+  it('is ended and started with what a deploy sets, which stays over restarts', async () => {
+    const thing = newPart('console.log(`release ${process.env.ZF_RELEASE}`); setInterval(() => {}, 1000)');
+    const said = (text: string) =>
+      until(() => Promise.resolve(readFileSync(thing.logFile, 'utf8') === text), { timeoutMs: 5_000 });
+    await thing.start();
+    expect(await said('release undefined\n')).toBe(true);
+    await thing.deploy({ ZF_RELEASE: 'two' });
+    expect(await said('release undefined\nrelease two\n')).toBe(true);
+    await thing.restart();
+    expect(await said('release undefined\nrelease two\nrelease two\n')).toBe(true);
     expect(lines).toEqual([]);
   });
 

@@ -51,12 +51,12 @@ const held = (reference: string, bytes = 10, inUse = false): Held => ({
 });
 const wanted = (reference: string): ImageUse => ({ reference, isWanted: true, usedAtMs: 0 });
 
-const startedWith = async (node: Node, uses: ImageUse[]) => {
+const startedWith = async (node: Node, uses: ImageUse[], unusedMaxMs = UNUSED_MS) => {
   const clock = new HandClock();
   const keeper = new ImageKeeper({
     images: node,
     uses: () => uses,
-    policy: { highMark: 0.8, lowMark: 0.7, unusedMaxMs: UNUSED_MS },
+    policy: { highMark: 0.8, lowMark: 0.7, unusedMaxMs },
     clock,
     log: silentLogger(),
     metrics: new ImageMetrics(newRegistry()),
@@ -119,6 +119,19 @@ describe('the keeper of images', () => {
     expect(node.asked).toEqual([]);
     await clock.pass(MINUTE_MS);
     expect(node.asked).toEqual(['remove id-old']);
+  });
+
+  it('looks as often as an image may become too old, and no more than once a second', async () => {
+    const [patient, hasty] = [new Node(), new Node()];
+    for (const node of [patient, hasty]) node.images = [held('old')];
+    const first = await startedWith(patient, [], 5_000);
+    const second = await startedWith(hasty, [], 1);
+    await first.clock.pass(4_999);
+    await second.clock.pass(999);
+    expect([...patient.asked, ...hasty.asked]).toEqual([]);
+    await first.clock.pass(1);
+    await second.clock.pass(1);
+    expect([patient.asked, hasty.asked]).toEqual([['remove id-old'], ['remove id-old']]);
   });
 
   it('makes room above the high mark down to the low one, what was used last stays longest', async () => {
