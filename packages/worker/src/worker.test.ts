@@ -32,7 +32,7 @@ class Server {
 }
 
 describe('a worker that drained', () => {
-  it('refuses what a leader sent before it heard of that, and then is gone', async () => {
+  it('still answers what a leader sent before it heard of that, and then is gone', async () => {
     const [server, clock] = [new Server(), new HandClock()];
     const room = { cpuMilli: 0, memoryMiB: 0 };
     const worker = new Worker({
