@@ -3,6 +3,7 @@
  * profile which refuses: the same calls in a container without one.
  */
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import type { Duplex } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
@@ -48,6 +49,8 @@ describe('the seccomp profile', () => {
     broker = new BrokerProcess([image]);
     await broker.start();
     ({ id, stream } = await callWith(broker.caller('w1', image)).attached());
+    // Not before its runner is ready: until then it ends whatever it finds running, and itself for having found it.
+    await once(stream, 'data');
   });
   afterAll(async () => {
     stream.destroy();
